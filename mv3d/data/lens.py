@@ -1,0 +1,92 @@
+"""Lenses: how a direction in the camera frame becomes a pixel. Pixel centres are at integer coordinates."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float
+
+from mv3d.data.checks import frozen_array
+from mv3d.geometry import fisheye, pinhole
+
+
+@dataclass(frozen=True, slots=True)
+class _Lens:
+    """What every lens has: the camera matrix and distortion coefficients.
+
+    Attributes:
+        K: camera matrix (3, 3) px, upper triangular, K[2, 2] = 1.
+        dist: distortion coefficients of the lens's model.
+    """
+
+    K: np.ndarray
+    dist: np.ndarray
+
+    def __post_init__(self) -> None:
+        K = frozen_array("K", self.K, (3, 3))
+        if K[0, 0] <= 0 or K[1, 1] <= 0:
+            raise ValueError("focal lengths in K must be positive")
+        if np.any(np.abs(np.array([K[1, 0], K[2, 0], K[2, 1], K[2, 2] - 1])) > 1e-9):
+            raise ValueError("K must be upper triangular with K[2, 2] = 1")
+        object.__setattr__(self, "K", K)
+        object.__setattr__(self, "dist", frozen_array("dist", np.ravel(np.asarray(self.dist, float)), (None,)))
+
+    def scaled(self, factor_x: float, factor_y: float) -> Self:
+        """The lens of the same camera after its images were resized by these factors."""
+        scale = np.array([[factor_x, 0, (factor_x - 1) / 2], [0, factor_y, (factor_y - 1) / 2], [0, 0, 1]])
+        return replace(self, K=scale @ self.K)
+
+
+@dataclass(frozen=True, slots=True)
+class Pinhole(_Lens):
+    """Pinhole with OpenCV's distortion of 0, 4, 5, 8, 12 or 14 coefficients (see `mv3d.geometry.pinhole`)."""
+
+    def __post_init__(self) -> None:
+        _Lens.__post_init__(self)
+        if len(self.dist) not in pinhole.DISTORTION_COUNTS:
+            raise ValueError(f"a pinhole has {pinhole.DISTORTION_COUNTS} distortion coefficients, not {len(self.dist)}")
+
+    def project(self, x_cam: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2"]:
+        """Pixels of points in the camera frame; NaN on or behind the camera plane."""
+        return pinhole.project(x_cam, self.K, self.dist)
+
+    def project_with_jacobian(
+        self, x_cam: Float[np.ndarray, "*batch 3"]
+    ) -> tuple[Float[np.ndarray, "*batch 2"], Float[np.ndarray, "*batch 2 3"]]:
+        """Pixels and d x_image / d x_cam."""
+        x_image, by_cam, _ = pinhole.project_with_jacobians(x_cam, self.K, self.dist)
+        return x_image, by_cam
+
+    def unproject(self, x_image: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 3"]:
+        """Unit direction of each pixel in the camera frame; NaN where the lens folds."""
+        x_norm = pinhole.undistort(np.asarray(x_image, float), self.K, self.dist)
+        direction = np.concatenate([x_norm, np.ones((*x_norm.shape[:-1], 1))], axis=-1)
+        return direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Fisheye(_Lens):
+    """Kannala-Brandt fisheye with four coefficients (see `mv3d.geometry.fisheye`)."""
+
+    def __post_init__(self) -> None:
+        _Lens.__post_init__(self)
+        if len(self.dist) != 4:
+            raise ValueError(f"a fisheye has 4 distortion coefficients, not {len(self.dist)}")
+
+    def project(self, x_cam: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2"]:
+        """Pixels of points in the camera frame."""
+        return fisheye.project(x_cam, self.K, self.dist)
+
+    def project_with_jacobian(
+        self, x_cam: Float[np.ndarray, "*batch 3"]
+    ) -> tuple[Float[np.ndarray, "*batch 2"], Float[np.ndarray, "*batch 2 3"]]:
+        """Pixels and d x_image / d x_cam."""
+        x_image, by_cam, _ = fisheye.project_with_jacobians(x_cam, self.K, self.dist)
+        return x_image, by_cam
+
+    def unproject(self, x_image: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 3"]:
+        """Unit direction of each pixel in the camera frame; NaN beyond what the lens can show."""
+        return fisheye.unproject(np.asarray(x_image, float), self.K, self.dist)
+
+
+Lens = Pinhole | Fisheye

@@ -1,0 +1,80 @@
+"""Skeleton: which joints a network or a file names, how limbs join them, and what mirrors what."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A named set of keypoints and the limbs between them.
+
+    Attributes:
+        name: e.g. "BODY_25".
+        keypoints: joint names in channel order, OpenPose's names.
+        limbs: index pairs (from, to), in the order in which the network's PAF channels are listed.
+        paf_channels: for each limb the (x, y) channels of its part affinity field, counted from the first PAF channel;
+            empty for skeletons that are found without PAFs.
+        has_background: whether the heatmaps end with a background channel.
+        redundant_limbs: limb indices that only help to join people (shoulder to ear), not drawn as bones.
+        groups: named ranges of keypoints, e.g. {"body": (0, ..., 24)}.
+    """
+
+    name: str
+    keypoints: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...]
+    paf_channels: tuple[tuple[int, int], ...] = ()
+    has_background: bool = True
+    redundant_limbs: frozenset[int] = frozenset()
+    groups: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.keypoints)
+        if len(set(self.keypoints)) != n:
+            raise ValueError(f"{self.name}: keypoint names repeat")
+        if any(not (0 <= a < n and 0 <= b < n and a != b) for a, b in self.limbs):
+            raise ValueError(f"{self.name}: a limb names a joint that is not there")
+        if self.paf_channels and len(self.paf_channels) != len(self.limbs):
+            raise ValueError(f"{self.name}: {len(self.limbs)} limbs but {len(self.paf_channels)} PAF channel pairs")
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    @property
+    def heatmap_count(self) -> int:
+        """Heatmap channels of a network for this skeleton, background included."""
+        return len(self.keypoints) + int(self.has_background)
+
+    @property
+    def paf_count(self) -> int:
+        """PAF channels of a network for this skeleton."""
+        return 2 * len(self.paf_channels)
+
+    @cached_property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """Limbs without the redundant ones: what is drawn and measured."""
+        return tuple(limb for i, limb in enumerate(self.limbs) if i not in self.redundant_limbs)
+
+    @cached_property
+    def mirror(self) -> np.ndarray:
+        """Index of each joint's left/right counterpart (joint,); itself for joints on the midline."""
+        index = {name: i for i, name in enumerate(self.keypoints)}
+        return np.array([index.get(_other_side(name), i) for i, name in enumerate(self.keypoints)])
+
+    def index(self, keypoint: str) -> int:
+        """Index of a joint by name; KeyError if this skeleton lacks it."""
+        try:
+            return self.keypoints.index(keypoint)
+        except ValueError:
+            raise KeyError(f"{self.name} has no joint {keypoint!r}") from None
+
+    def indices(self, keypoints: tuple[str, ...]) -> tuple[int, ...]:
+        """Indices of those of `keypoints` that this skeleton has, in the order asked."""
+        return tuple(self.keypoints.index(k) for k in keypoints if k in self.keypoints)
+
+
+def _other_side(name: str) -> str:
+    sides = {"R": "L", "L": "R"}
+    is_sided = len(name) > 1 and name[0] in sides and name[1].isupper()
+    return sides[name[0]] + name[1:] if is_sided else name

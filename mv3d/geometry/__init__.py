@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: rotations, lens models, triangulation, linear solvers. Imports nothing else of mv3d."""
