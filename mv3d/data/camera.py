@@ -31,7 +31,7 @@ class Camera:
     t: np.ndarray
 
     def __post_init__(self) -> None:
-        if not self.name or self.name.startswith(".") or any(c in self.name for c in '/\\:\0\n'):
+        if not self.name or self.name.startswith(".") or any(c in self.name for c in "/\\:\0\n"):
             raise ValueError(f"camera name {self.name!r} cannot be a file name")
         width, height = (int(n) for n in self.size)
         if width <= 0 or height <= 0:
@@ -63,6 +63,6 @@ class Camera:
         return self.lens.unproject(x_image) @ self.R
 
     def resized(self, size: tuple[int, int]) -> "Camera":
-        """This camera for images of another size that show the same field of view."""
+        """The camera for images of another size that show the same field of view."""
         factors = size[0] / self.size[0], size[1] / self.size[1]
         return replace(self, size=size, lens=self.lens.scaled(*factors))

@@ -26,8 +26,8 @@ class Poses2D:
 
     Attributes:
         skeleton: which joints.
-        xy: (frame, detection, joint, 2) float32 px of the source image; NaN where missing. "detection" is a slot of that
-            frame, not an identity.
+        xy: (frame, detection, joint, 2) float32 px of the source image; NaN where missing. "detection" is a slot of
+            that frame, not an identity.
         score: (frame, detection, joint) float32 in [0, 1]; 0 where missing.
         timestamps: (frame,) s, increasing.
     """
@@ -110,15 +110,21 @@ class Poses3D:
         checked = {
             "xyz": xyz,
             "score": frozen_array("score", self.score, points, np.float32),
-            "reprojection_error": frozen_array("reprojection_error", self.reprojection_error, points, np.float32, finite=False),
+            "reprojection_error": frozen_array(
+                "reprojection_error", self.reprojection_error, points, np.float32, finite=False
+            ),
             "n_views": frozen_array("n_views", self.n_views, points, np.uint8),
             "covariance": frozen_array("covariance", self.covariance, (*points, 3, 3), np.float32, finite=False),
             "state": frozen_array("state", self.state, points, np.uint8),
             "xyz_per_frame": frozen_array("xyz_per_frame", self.xyz_per_frame, xyz.shape, finite=False),
             "timestamps": _increasing("timestamps", self.timestamps, len(xyz)),
-            "person_id": frozen_array("person_id", self.person_id if len(self.person_id) else np.arange(points[1]), (points[1],), np.int64),
+            "person_id": frozen_array(
+                "person_id", self.person_id if len(self.person_id) else np.arange(points[1]), (points[1],), np.int64
+            ),
             "time_offsets": frozen_array(
-                "time_offsets", self.time_offsets if len(self.time_offsets) else np.zeros(len(self.cameras)), (len(self.cameras),)
+                "time_offsets",
+                self.time_offsets if len(self.time_offsets) else np.zeros(len(self.cameras)),
+                (len(self.cameras),),
             ),
         }
         if not np.array_equal(np.isfinite(xyz).all(-1), checked["state"] != MISSING):
@@ -170,17 +176,16 @@ def _increasing(name: str, value: np.ndarray, length: int) -> np.ndarray:
 
 def _save_npz(path: str | Path, skeleton: Skeleton, arrays: dict[str, np.ndarray]) -> None:
     path = Path(path)
+    header = {
+        "format_version": np.int64(FORMAT_VERSION),
+        "skeleton": np.array(skeleton.name, dtype=np.str_),
+        "keypoints": np.array(skeleton.keypoints, dtype=np.str_),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
-            np.savez_compressed(
-                file,
-                format_version=np.int64(FORMAT_VERSION),
-                skeleton=np.array(skeleton.name, dtype=np.str_),
-                keypoints=np.array(skeleton.keypoints, dtype=np.str_),
-                **arrays,
-            )
+            np.savez_compressed(file, allow_pickle=False, **header, **arrays)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -194,7 +199,9 @@ def _load_npz(path: str | Path, wanted: tuple[str, ...]) -> tuple[dict[str, np.n
             if missing:
                 raise FormatError(f"{path}: not a file of this kind, it lacks {', '.join(missing)}")
             if int(file["format_version"]) != FORMAT_VERSION:
-                raise FormatError(f"{path}: format_version {int(file['format_version'])}, this program reads {FORMAT_VERSION}")
+                raise FormatError(
+                    f"{path}: format_version {int(file['format_version'])}, this program reads {FORMAT_VERSION}"
+                )
             arrays = {name: file[name] for name in wanted}
             name, keypoints = str(file["skeleton"]), tuple(str(k) for k in file["keypoints"])
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -68,10 +68,14 @@ class Rig:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise CalibrationError(f"{path}: cannot read this rig: {' '.join(str(error).split())}") from error
         if not isinstance(document, dict) or not isinstance(document.get("cameras"), list):
-            raise CalibrationError(f"{path}: not a cameras.yaml (no list named 'cameras'); for other formats see `mv3d rig convert`")
+            raise CalibrationError(
+                f"{path}: not a cameras.yaml (no list named 'cameras'); for other formats see `mv3d rig convert`"
+            )
         version = document.get("format_version", FORMAT_VERSION)
         if version != FORMAT_VERSION:
-            raise CalibrationError(f"{path}: format_version is {version}, this program reads {FORMAT_VERSION}; update mv3d")
+            raise CalibrationError(
+                f"{path}: format_version is {version}, this program reads {FORMAT_VERSION}; update mv3d"
+            )
         try:
             return cls(tuple(_camera_from(entry, i) for i, entry in enumerate(document["cameras"])))
         except (ValueError, TypeError) as error:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 DISTORTION_COUNTS = (0, 4, 5, 8, 12, 14)
 _FULL = 14
 _NEWTON_STEPS = 20
-# Residual, in units of the normalised plane, at which an undistorted point counts as found: 1e-10 is 1e-7 px at f = 1000.
+# Residual on the normalised plane at which an undistorted point counts as found: 1e-10 is 1e-7 px at f = 1000.
 _NEWTON_TOLERANCE = 1e-10
 
 
@@ -129,7 +129,7 @@ def _bend(x_norm: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarr
 
 def _bend_by_point(x_norm: np.ndarray, d: np.ndarray, parts: tuple[np.ndarray, ...]) -> np.ndarray:
     a, b = x_norm[..., 0], x_norm[..., 1]
-    r2, top, bottom, radial = parts
+    r2, _, bottom, radial = parts
     top_by_r2 = d[0] + r2 * (2 * d[1] + r2 * 3 * d[4])
     bottom_by_r2 = d[5] + r2 * (2 * d[6] + r2 * 3 * d[7])
     radial_by_r2 = (top_by_r2 - radial * bottom_by_r2) / bottom
@@ -164,8 +164,14 @@ def _is_tilted(d: np.ndarray) -> bool:
 def _tilt_matrices(tau_x: float, tau_y: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Homography of the tilted sensor and its derivatives by tau_x and tau_y."""
     cx, sx, cy, sy = np.cos(tau_x), np.sin(tau_x), np.cos(tau_y), np.sin(tau_y)
-    rot_x, rot_x_d = np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]]), np.array([[0, 0, 0], [0, -sx, cx], [0, -cx, -sx]])
-    rot_y, rot_y_d = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]]), np.array([[-sy, 0, -cy], [0, 0, 0], [cy, 0, -sy]])
+    rot_x, rot_x_d = (
+        np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]]),
+        np.array([[0, 0, 0], [0, -sx, cx], [0, -cx, -sx]]),
+    )
+    rot_y, rot_y_d = (
+        np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]]),
+        np.array([[-sy, 0, -cy], [0, 0, 0], [cy, 0, -sy]]),
+    )
 
     def onto_sensor(R: np.ndarray, last: float) -> np.ndarray:
         return np.array([[R[2, 2], 0, -R[0, 2]], [0, R[2, 2], -R[1, 2]], [0, 0, last]])

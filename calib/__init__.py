@@ -1,0 +1,1 @@
+"""Rig calibration from boards."""

@@ -1,0 +1,54 @@
+"""Session: where everything of one recording lies."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session folder. Only names its files; reading and writing them is the work of the stages."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
+
+    @property
+    def videos(self) -> Path:
+        """Folder of `<camera>.mp4` or `.mkv`."""
+        return self.root / "videos"
+
+    @property
+    def rig(self) -> Path:
+        """The calibrated rig, `cameras.yaml`."""
+        return self.root / "cameras.yaml"
+
+    @property
+    def pose2d(self) -> Path:
+        """Folder of `<camera>.npz`."""
+        return self.root / "pose2d"
+
+    @property
+    def pose3d(self) -> Path:
+        """The reconstructed skeletons."""
+        return self.root / "pose3d.npz"
+
+    @property
+    def export(self) -> Path:
+        """Folder of exported files."""
+        return self.root / "export"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.root / "report.html"
+
+    @property
+    def overlay_video(self) -> Path:
+        """All cameras side by side with what was found in them."""
+        return self.root / "overlay.mp4"
+
+    @property
+    def scene_video(self) -> Path:
+        """The skeleton in 3D."""
+        return self.root / "scene.mp4"

@@ -1,0 +1,1 @@
+"""Readers and writers, one module a format: videos, rigs, keypoints."""

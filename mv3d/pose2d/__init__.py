@@ -1,0 +1,1 @@
+"""From images to 2D keypoints with a Part Affinity Field network. The only room with torch."""

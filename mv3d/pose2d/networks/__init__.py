@@ -1,0 +1,1 @@
+"""Network modules, each built from the layer facts of a published model."""

@@ -1,0 +1,1 @@
+"""Pictures: overlays, the 3D scene, videos, the HTML report."""
