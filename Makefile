@@ -1,0 +1,42 @@
+# Two commands matter: `make demo` and `make test`. Both first make .venv, once, from constraints.txt.
+# PYTHON=... picks the interpreter (3.11 or later); ARGS=... goes to the demo; PIP_FLAGS=... goes to pip.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+ARGS ?=
+PIP_FLAGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+
+demo: $(INSTALLED)  ## the whole chain on a real recording (ARGS=--synthetic needs no network)
+	$(BIN)/mv3d demo $(ARGS)
+
+test: lint  ## linter, format, types, all tests
+	$(BIN)/pytest
+
+lint: $(INSTALLED)  ## linter, format and types without the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(INSTALLED)  ## rewrite the sources in the house format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment, caches and the demo's results
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis demo_session demo_synthetic
+	find mv3d calib tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "mv3d: no python3 found; install Python 3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "mv3d: $(PYTHON) is older than 3.11; try: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@scripts/install_system_libraries.sh $(PYTHON)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -q $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
+	@touch $@
