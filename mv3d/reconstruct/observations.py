@@ -1,0 +1,69 @@
+"""Observations: one person's keypoints in every view, ready for triangulation."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mv3d.data.rig import Rig
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """What the cameras say of one person over time.
+
+    Attributes:
+        rig: the cameras, in the order of the view axis.
+        xy: (frame, view, joint, 2) px of the source images; NaN where missing.
+        score: (frame, view, joint) in [0, 1]; 0 where missing.
+        bearings: (frame, view, joint, 3) unit directions in the world, lens distortion undone.
+        pixel_jacobians: (frame, view, joint, 2, 3) pixels by world direction, at the bearing.
+    """
+
+    rig: Rig
+    xy: np.ndarray
+    score: np.ndarray
+    bearings: np.ndarray
+    pixel_jacobians: np.ndarray
+
+    @property
+    def seen(self) -> Bool[np.ndarray, "frame view joint"]:
+        """Where there is an observation."""
+        return self.score > 0
+
+    @property
+    def pixels_per_radian(self) -> Float[np.ndarray, "frame view joint"]:
+        """Local focal length: square root of the area in px^2 that a steradian covers there."""
+        A = self.pixel_jacobians
+        gram = A @ np.swapaxes(A, -1, -2)
+        return np.sqrt(np.sqrt(np.maximum(gram[..., 0, 0] * gram[..., 1, 1] - gram[..., 0, 1] ** 2, 0.0)))
+
+    def without_view(self, view: int) -> "Observations":
+        """The same with one view's observations gone."""
+        return self.only_where(np.arange(len(self.rig))[:, None] != view)
+
+    def only_where(self, keep: Bool[np.ndarray, "..."]) -> "Observations":
+        """The same with observations gone where `keep`, broadcast to (frame, view, joint), is false."""
+        return replace(self, score=np.where(keep, self.score, 0.0))
+
+
+def observe(
+    rig: Rig, xy: Float[np.ndarray, "frame view joint 2"], score: Float[np.ndarray, "frame view joint"]
+) -> Observations:
+    """Undo the lenses of all keypoints at once.
+
+    Args:
+        rig: cameras in the order of the view axis.
+        xy: source pixels; NaN where missing.
+        score: detector's confidence; 0 where missing.
+    """
+    xy = np.asarray(xy, float)
+    bearings = np.full((*xy.shape[:-1], 3), np.nan)
+    jacobians = np.full((*xy.shape[:-1], 2, 3), np.nan)
+    for v, camera in enumerate(rig):
+        direction = camera.lens.unproject(xy[:, v])
+        _, by_cam = camera.lens.project_with_jacobian(direction)
+        bearings[:, v] = direction @ camera.R
+        jacobians[:, v] = by_cam @ camera.R
+    usable = np.isfinite(bearings).all(-1) & np.isfinite(jacobians).all((-1, -2)) & (np.nan_to_num(score) > 0)
+    return Observations(rig, xy, np.where(usable, score, 0.0).astype(float), bearings, jacobians)
