@@ -40,7 +40,7 @@ def triangulate_robust(
     xyz = np.full((points, 3), np.nan)
     information = np.zeros((points, 3, 3))
     robust = np.zeros((points, views))
-    usable = np.isfinite(bearings).all(-1) & np.isfinite(pixel_jacobians).all((-1, -2))
+    usable = np.all(np.isfinite(bearings), axis=-1) & np.all(np.isfinite(pixel_jacobians), axis=(-1, -2))
     kernels.triangulate(
         np.ascontiguousarray(centers, float),
         np.ascontiguousarray(np.where(usable[..., None], bearings, 0.0)),

@@ -65,5 +65,9 @@ def observe(
         _, by_cam = camera.lens.project_with_jacobian(direction)
         bearings[:, v] = direction @ camera.R
         jacobians[:, v] = by_cam @ camera.R
-    usable = np.isfinite(bearings).all(-1) & np.isfinite(jacobians).all((-1, -2)) & (np.nan_to_num(score) > 0)
+    usable = (
+        np.all(np.isfinite(bearings), axis=-1)
+        & np.all(np.isfinite(jacobians), axis=(-1, -2))
+        & (np.nan_to_num(score) > 0)
+    )
     return Observations(rig, xy, np.where(usable, score, 0.0).astype(float), bearings, jacobians)

@@ -161,7 +161,7 @@ def _accepted(observations: Observations, points: _Points, noise: np.ndarray, co
     xyz, inlier, information = _settle_contested(
         observations, xyz, inlier, points.information, noise, contested, config
     )
-    found = np.isfinite(xyz).all(-1)
+    found = np.all(np.isfinite(xyz), axis=-1)
     covariance = np.full(information.shape, np.nan)
     covariance[found] = np.linalg.inv(information[found])
     return PerFrame(xyz, covariance, inlier & found[:, None], noise)

@@ -1,12 +1,13 @@
 """The whole sequence at once: observations of all views, smooth motion and soft bones, joint by joint.
 
-The trajectory x(t) of a joint minimises
+A joint's trajectory x(t) minimises
 
     sum_tv  w rho(r_tv(x_t))  +  s sum_t |d^k x / dt^k|^2 h_t  +  sum_bones  rho_b(|x - x_other| - length)
 
-with the tangent-plane residuals of `mv3d.geometry.triangulation`, a derivative of order k whose strength s is the one of
-greatest evidence for the joint (MacKay, Bayesian Interpolation, 1992), and bones that give way. Given its neighbours a
-joint is a banded system, linear in frames; the joints are swept in turn (Gauss-Seidel) while the robust weights settle.
+with the tangent-plane residuals of `mv3d.geometry.triangulation`, a derivative of order k whose strength s is the one
+of greatest evidence for the joint (MacKay, Bayesian Interpolation, 1992), and bones that give way. Given its
+neighbours a joint is a banded system, linear in frames; the joints are swept in turn (Gauss-Seidel) while the robust
+weights settle.
 """
 
 from dataclasses import dataclass
@@ -71,19 +72,20 @@ def smooth_sequence(
 ) -> Smoothed:
     """Smooth every joint that was triangulated in at least two frames."""
     frames, _, joints = observations.score.shape
-    found = np.isfinite(per_frame.xyz).all(-1)
-    usable = found.sum(0) >= 2
+    found = np.all(np.isfinite(per_frame.xyz), axis=-1)
+    usable = [j for j in range(joints) if found[:, j].sum() >= 2]
     result = Smoothed(np.full((frames, joints, 3), np.nan), np.full((frames, joints, 3, 3), np.nan))
     order = min(config.derivative, frames - 1)
-    if order < 1 or not usable.any():
+    if order < 1 or not usable:
         result.xyz[:] = per_frame.xyz
         result.covariance[:] = per_frame.covariance
         return result
     prior = difference_prior(timestamps, order)
     data = _JointData(observations, per_frame)
-    x = {j: _start(per_frame.xyz[:, j]) for j in np.flatnonzero(usable)}
+    x = {j: _start(per_frame.xyz[:, j]) for j in usable}
     strength = dict.fromkeys(x, _strength(_STRENGTHS_M[len(_STRENGTHS_M) // 2], timestamps, order))
-    used = [(a, b) for a, b in skeleton.bones if min(found[:, a].mean(), found[:, b].mean()) >= config.bone_share]
+    share = found.mean(0)
+    used = [(a, b) for a, b in skeleton.bones if min(share[a], share[b]) >= config.bone_share]
     for sweep in range(config.sweeps):
         widening = max(1.0, config.first_widening * (1 - sweep / max(config.sweeps // 2, 1)))
         bones = _bones(used, x, config) if sweep >= config.sweeps // 2 else {}
@@ -155,7 +157,7 @@ class _JointData:
 def _start(xyz: np.ndarray) -> np.ndarray:
     """A trajectory without gaps or lone outliers: running median of five, then straight lines over gaps."""
     frames = len(xyz)
-    found = np.isfinite(xyz).all(-1)
+    found = np.all(np.isfinite(xyz), axis=-1)
     padded = np.pad(np.where(found[:, None], xyz, np.nan), ((2, 2), (0, 0)), constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=0)
     held = np.flatnonzero(found)

@@ -77,7 +77,7 @@ def smooth(H, b, prior, strength, ridge, x):
 
 @njit(cache=True)
 def log_evidence(H, b, prior, rows, strength, ridge, x):
-    """Log evidence of the prior's strength for Gaussian data (H, b), up to a constant; `rows` counts its differences."""
+    """Log evidence of the prior's strength for Gaussian data (H, b), up to a constant; `rows` is its rank."""
     frames, columns = prior.shape
     band = np.zeros((3 * frames, 3 * (columns - 1) + 3))
     assemble(H, prior, strength, ridge, band)

@@ -1,0 +1,150 @@
+"""From one person's keypoints in every view to `Poses3D`: triangulate, smooth, fill short gaps, say what is known."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mv3d.data.poses import FILLED, MEASURED, MISSING, Poses3D
+from mv3d.data.rig import Rig
+from mv3d.data.skeleton import Skeleton
+from mv3d.errors import ReconstructionError
+from mv3d.reconstruct.association import AssociationConfig
+from mv3d.reconstruct.observations import Observations, observe
+from mv3d.reconstruct.per_frame import PerFrame, TriangulationConfig, triangulate_frames
+from mv3d.reconstruct.sequence import SequenceConfig, smooth_sequence
+
+Mode = Literal["frame", "sequence"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReconstructConfig:
+    """From keypoints to the 3D skeleton.
+
+    Attributes:
+        mode: "sequence" smooths over time; "frame" keeps every frame's own triangulation.
+        max_gap_s: joints seen by fewer than two agreeing views are filled over gaps up to this long (sequence mode).
+        max_fill_sigma_m: and only where motion and remaining views hold them at least this well.
+        association: choosing the performer.
+        triangulation: robust triangulation.
+        sequence: smoothing.
+    """
+
+    mode: Mode = "sequence"
+    max_gap_s: float = 0.4
+    max_fill_sigma_m: float = 0.15
+    association: AssociationConfig = field(default_factory=AssociationConfig)
+    triangulation: TriangulationConfig = field(default_factory=TriangulationConfig)
+    sequence: SequenceConfig = field(default_factory=SequenceConfig)
+
+
+def reconstruct_person(
+    rig: Rig,
+    skeleton: Skeleton,
+    xy: Float[np.ndarray, "frame view joint 2"],
+    score: Float[np.ndarray, "frame view joint"],
+    timestamps: Float[np.ndarray, " frame"],
+    config: ReconstructConfig,
+) -> Poses3D:
+    """Reconstruct one person.
+
+    Args:
+        rig: cameras in view order.
+        skeleton: joints of the keypoints.
+        xy: px of the source images; NaN where missing.
+        score: confidence; 0 where missing.
+        timestamps: s.
+
+    Raises:
+        ReconstructionError: no joint is ever seen by two agreeing views.
+    """
+    observations = observe(rig, xy, score)
+    per_frame = triangulate_frames(observations, config.triangulation)
+    if not np.isfinite(per_frame.xyz).any():
+        raise ReconstructionError("no joint is seen alike by two cameras; check that the rig belongs to these videos")
+    if config.mode == "frame":
+        xyz, covariance = per_frame.xyz, per_frame.covariance
+        state = np.where(np.isfinite(xyz).all(-1), MEASURED, MISSING)
+    else:
+        smoothed = smooth_sequence(observations, per_frame, skeleton, timestamps, config.sequence)
+        xyz, covariance = smoothed.xyz, smoothed.covariance
+        state = _state(observations, per_frame, xyz, covariance, timestamps, config)
+    return _as_poses(observations, per_frame, skeleton, xyz, covariance, state, timestamps, config)
+
+
+def _state(
+    observations: Observations,
+    per_frame: PerFrame,
+    xyz: np.ndarray,
+    covariance: np.ndarray,
+    timestamps: np.ndarray,
+    config: ReconstructConfig,
+) -> np.ndarray:
+    """Measured where two views agree with the smoothed point; filled over short gaps that are known well enough."""
+    known = np.isfinite(xyz).all(-1)
+    agreeing, _ = _agreement(observations, per_frame, xyz, config)
+    measured = known & (agreeing.sum(1) >= 2)
+    sigma = np.sqrt(np.trace(np.nan_to_num(covariance, nan=np.inf), axis1=-2, axis2=-1) / 3)
+    short = np.stack([_short_gaps(measured[:, j], timestamps, config.max_gap_s) for j in range(xyz.shape[1])], axis=1)
+    filled = known & ~measured & short & (sigma < config.max_fill_sigma_m)
+    return np.where(measured, MEASURED, np.where(filled, FILLED, MISSING))
+
+
+def _short_gaps(
+    measured: Bool[np.ndarray, " frame"], timestamps: np.ndarray, longest_s: float
+) -> Bool[np.ndarray, " frame"]:
+    """Frames in gaps no longer than allowed: the time between the measured frames on either side.
+
+    A gap at an end has one side only and is allowed half as much.
+    """
+    held = np.flatnonzero(measured)
+    if not len(held):
+        return np.zeros(len(measured), bool)
+    after = np.searchsorted(held, np.arange(len(measured)))
+    previous = held[np.clip(after - 1, 0, None)]
+    following = held[np.clip(after, None, len(held) - 1)]
+    inner = (after > 0) & (after < len(held))
+    span = np.where(inner, timestamps[following] - timestamps[previous], np.inf)
+    at_end = np.minimum(np.abs(timestamps - timestamps[held[0]]), np.abs(timestamps - timestamps[held[-1]]))
+    span = np.where(inner, span, 2 * at_end)
+    return ~measured & (span <= longest_s)
+
+
+def _agreement(
+    observations: Observations, per_frame: PerFrame, xyz: np.ndarray, config: ReconstructConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Views whose detection lies within the noise of the projection, and the distance in px (frame, view, joint)."""
+    projected = np.stack([camera.project(xyz) for camera in observations.rig], axis=1)
+    distance = np.where(observations.seen, np.linalg.norm(projected - observations.xy, axis=-1), np.nan)
+    return distance < config.triangulation.inlier_sigmas * per_frame.noise_px, distance
+
+
+def _as_poses(
+    observations: Observations,
+    per_frame: PerFrame,
+    skeleton: Skeleton,
+    xyz: np.ndarray,
+    covariance: np.ndarray,
+    state: np.ndarray,
+    timestamps: np.ndarray,
+    config: ReconstructConfig,
+) -> Poses3D:
+    kept = state != MISSING
+    agreeing, distance = _agreement(observations, per_frame, xyz, config)
+    used = agreeing & kept[:, None]
+    count = used.sum(1)
+    share = 1 / np.maximum(count, 1)
+    error = np.where(count > 0, np.where(used, distance, 0.0).sum(1) * share, np.nan)
+    return Poses3D(
+        skeleton=skeleton,
+        xyz=np.where(kept[..., None], xyz, np.nan)[:, None],
+        score=(np.where(used, observations.score, 0.0).sum(1) * share)[:, None],
+        reprojection_error=error[:, None],
+        n_views=count[:, None],
+        covariance=np.where(kept[..., None, None], covariance, np.nan)[:, None],
+        state=state[:, None],
+        xyz_per_frame=per_frame.xyz[:, None],
+        timestamps=timestamps,
+        cameras=observations.rig.names,
+    )
