@@ -30,12 +30,17 @@ class Poses2D:
             that frame, not an identity.
         score: (frame, detection, joint) float32 in [0, 1]; 0 where missing.
         timestamps: (frame,) s, increasing.
+        peaks_xy: (frame, joint, candidate, 2) float32 px, what else the network thought of each joint, best first; NaN
+            where there are fewer candidates. None where the source has no such thing.
+        peaks_score: (frame, joint, candidate) float32; 0 where there are fewer.
     """
 
     skeleton: Skeleton
     xy: np.ndarray
     score: np.ndarray
     timestamps: np.ndarray
+    peaks_xy: np.ndarray | None = None
+    peaks_score: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         xy = np.array(self.xy, dtype=np.float32)
@@ -49,13 +54,28 @@ class Poses2D:
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         object.__setattr__(self, "timestamps", _increasing("timestamps", self.timestamps, len(xy)))
+        self._check_peaks()
+
+    def _check_peaks(self) -> None:
+        if self.peaks_xy is None or self.peaks_score is None:
+            if self.peaks_xy is not None or self.peaks_score is not None:
+                raise ValueError("peaks_xy and peaks_score belong together")
+            return
+        shape = (len(self.xy), len(self.skeleton), None)
+        score = frozen_array("peaks_score", self.peaks_score, shape, np.float32)
+        xy = frozen_array("peaks_xy", self.peaks_xy, (*score.shape, 2), np.float32, finite=False)
+        object.__setattr__(self, "peaks_xy", xy)
+        object.__setattr__(self, "peaks_score", score)
 
     def __len__(self) -> int:
         return len(self.xy)
 
     def save(self, path: str | Path) -> None:
         """Write as npz; the file appears whole or not at all."""
-        _save_npz(path, self.skeleton, {"xy": self.xy, "score": self.score, "timestamps": self.timestamps})
+        arrays = {"xy": self.xy, "score": self.score, "timestamps": self.timestamps}
+        if self.peaks_xy is not None and self.peaks_score is not None:
+            arrays |= {"peaks_xy": self.peaks_xy, "peaks_score": self.peaks_score}
+        _save_npz(path, self.skeleton, arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> "Poses2D":
@@ -64,9 +84,9 @@ class Poses2D:
         Raises:
             FormatError: missing, corrupt or not of this kind.
         """
-        arrays, skeleton = _load_npz(path, ("xy", "score", "timestamps"))
+        arrays, skeleton = _load_npz(path, ("xy", "score", "timestamps"), optional=("peaks_xy", "peaks_score"))
         try:
-            return cls(skeleton, arrays["xy"], arrays["score"], arrays["timestamps"])
+            return cls(skeleton, **arrays)
         except ValueError as error:
             raise FormatError(f"{path}: {error}") from error
 
@@ -191,7 +211,9 @@ def _save_npz(path: str | Path, skeleton: Skeleton, arrays: dict[str, np.ndarray
         part.unlink(missing_ok=True)
 
 
-def _load_npz(path: str | Path, wanted: tuple[str, ...]) -> tuple[dict[str, np.ndarray], Skeleton]:
+def _load_npz(
+    path: str | Path, wanted: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> tuple[dict[str, np.ndarray], Skeleton]:
     try:
         with np.load(path, allow_pickle=False) as file:
             present = set(file.files)
@@ -202,7 +224,7 @@ def _load_npz(path: str | Path, wanted: tuple[str, ...]) -> tuple[dict[str, np.n
                 raise FormatError(
                     f"{path}: format_version {int(file['format_version'])}, this program reads {FORMAT_VERSION}"
                 )
-            arrays = {name: file[name] for name in wanted}
+            arrays = {name: file[name] for name in (*wanted, *(set(optional) & present))}
             name, keypoints = str(file["skeleton"]), tuple(str(k) for k in file["keypoints"])
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(f"{path}: cannot read this npz file: {' '.join(str(error).split())}") from error
