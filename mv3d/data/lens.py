@@ -47,21 +47,24 @@ class Pinhole(_Lens):
             raise ValueError(f"a pinhole has {pinhole.DISTORTION_COUNTS} distortion coefficients, not {len(self.dist)}")
 
     def project(self, x_cam: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2"]:
-        """Pixels of points in the camera frame; NaN on or behind the camera plane."""
-        return pinhole.project(x_cam, self.K, self.dist)
+        """Pixels of points in the camera frame; NaN on or behind the camera plane and beyond the lens's fold."""
+        return np.where(self._shows(x_cam)[..., None], pinhole.project(x_cam, self.K, self.dist), np.nan)
 
     def project_with_jacobian(
         self, x_cam: Float[np.ndarray, "*batch 3"]
     ) -> tuple[Float[np.ndarray, "*batch 2"], Float[np.ndarray, "*batch 2 3"]]:
-        """Pixels and d x_image / d x_cam."""
+        """Pixels, NaN as in `project`, and d x_image / d x_cam."""
         x_image, by_cam, _ = pinhole.project_with_jacobians(x_cam, self.K, self.dist)
-        return x_image, by_cam
+        return np.where(self._shows(x_cam)[..., None], x_image, np.nan), by_cam
 
     def unproject(self, x_image: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 3"]:
         """Unit direction of each pixel in the camera frame; NaN where the lens folds."""
         x_norm = pinhole.undistort(np.asarray(x_image, float), self.K, self.dist)
         direction = np.concatenate([x_norm, np.ones((*x_norm.shape[:-1], 1))], axis=-1)
         return direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+
+    def _shows(self, x_cam: np.ndarray) -> np.ndarray:
+        return np.hypot(x_cam[..., 0], x_cam[..., 1]) <= pinhole.fold_radius(self.dist) * x_cam[..., 2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +77,23 @@ class Fisheye(_Lens):
             raise ValueError(f"a fisheye has 4 distortion coefficients, not {len(self.dist)}")
 
     def project(self, x_cam: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2"]:
-        """Pixels of points in the camera frame."""
-        return fisheye.project(x_cam, self.K, self.dist)
+        """Pixels of points in the camera frame, also beside and behind it; NaN beyond the lens's fold."""
+        return np.where(self._shows(x_cam)[..., None], fisheye.project(x_cam, self.K, self.dist), np.nan)
 
     def project_with_jacobian(
         self, x_cam: Float[np.ndarray, "*batch 3"]
     ) -> tuple[Float[np.ndarray, "*batch 2"], Float[np.ndarray, "*batch 2 3"]]:
-        """Pixels and d x_image / d x_cam."""
+        """Pixels, NaN as in `project`, and d x_image / d x_cam."""
         x_image, by_cam, _ = fisheye.project_with_jacobians(x_cam, self.K, self.dist)
-        return x_image, by_cam
+        return np.where(self._shows(x_cam)[..., None], x_image, np.nan), by_cam
 
     def unproject(self, x_image: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 3"]:
         """Unit direction of each pixel in the camera frame; NaN beyond what the lens can show."""
         return fisheye.unproject(np.asarray(x_image, float), self.K, self.dist)
+
+    def _shows(self, x_cam: np.ndarray) -> np.ndarray:
+        angle = np.arctan2(np.hypot(x_cam[..., 0], x_cam[..., 1]), x_cam[..., 2])
+        return angle <= fisheye.fold_angle(self.dist)
 
 
 Lens = Pinhole | Fisheye

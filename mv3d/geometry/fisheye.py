@@ -9,6 +9,8 @@ Unlike OpenCV's, these functions hold beyond 90 degrees from the axis.
 Source: Kannala and Brandt, A generic camera model and calibration method..., PAMI 2006.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
@@ -16,6 +18,16 @@ _NEWTON_STEPS = 20
 _NEWTON_TOLERANCE = 1e-12
 # Below this sine of the angle from the axis theta_d / r is taken from its series.
 _ON_AXIS = 1e-8
+# An array over points; numpy makes a scalar of it where there is a single point.
+_PerPoint = Any
+
+
+def fold_angle(dist: Float[np.ndarray, "4"]) -> float:
+    """Angle from the axis (rad) beyond which theta_d no longer grows; at most pi. No real lens shows more."""
+    k1, k2, k3, k4 = (float(k) for k in dist)
+    roots = np.roots([9 * k4, 7 * k3, 5 * k2, 3 * k1, 1.0])
+    real = roots.real[(np.abs(roots.imag) < 1e-9 * np.abs(roots)) & (roots.real > 0)]
+    return float(min(np.pi, np.sqrt(real.min()))) if len(real) else float(np.pi)
 
 
 def project(
@@ -55,24 +67,26 @@ def project_with_jacobians(
 def unproject(
     x_image: Float[np.ndarray, "*batch 2"], K: Float[np.ndarray, "3 3"], dist: Float[np.ndarray, "4"]
 ) -> Float[np.ndarray, "*batch 3"]:
-    """Unit direction of each pixel in the camera frame; NaN where no angle below pi projects there."""
+    """Unit direction of each pixel in the camera frame; NaN where no angle within `fold_angle` projects there."""
+    reach = fold_angle(dist)
     bent = (x_image - K[:2, 2]) @ np.linalg.inv(K[:2, :2]).T
     theta_d = np.linalg.norm(bent, axis=-1)
-    theta = np.minimum(theta_d, np.pi / 2)
+    theta = np.minimum(theta_d, min(np.pi / 2, reach))
     for _ in range(_NEWTON_STEPS):
         error = _theta_d(theta, dist) - theta_d
         if np.nanmax(np.abs(error), initial=0.0) < _NEWTON_TOLERANCE:
             break
         slope = np.maximum(_theta_d_derivative(theta, dist), 1e-3)
-        theta = np.clip(theta - np.clip(error / slope, -0.5, 0.5), 0.0, np.pi)
+        theta = np.clip(theta - np.clip(error / slope, -0.5, 0.5), 0.0, reach)
     lost = ~(np.abs(_theta_d(theta, dist) - theta_d) < 1e3 * _NEWTON_TOLERANCE)
-    along = bent / np.where(theta_d > _ON_AXIS, theta_d, 1.0)[..., None]
-    direction = np.concatenate([along * np.sin(theta)[..., None], np.cos(theta)[..., None]], axis=-1)
+    off_axis = theta_d > _ON_AXIS
+    along = bent * np.where(off_axis, np.sin(theta) / np.where(off_axis, theta_d, 1.0), 1.0)[..., None]
+    direction = np.concatenate([along, np.cos(theta)[..., None]], axis=-1)
     direction[lost] = np.nan
     return direction
 
 
-def _bend(x_cam: np.ndarray, dist: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _bend(x_cam: np.ndarray, dist: np.ndarray) -> tuple[np.ndarray, _PerPoint, _PerPoint, _PerPoint, _PerPoint]:
     """Bent coordinates, theta, r, theta_d / r, and which points are off the axis."""
     r = np.hypot(x_cam[..., 0], x_cam[..., 1])
     z = x_cam[..., 2]
@@ -83,11 +97,11 @@ def _bend(x_cam: np.ndarray, dist: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     return x_cam[..., :2] * scale[..., None], theta, r, scale, off_axis
 
 
-def _theta_d(theta: np.ndarray, k: np.ndarray) -> np.ndarray:
+def _theta_d(theta: _PerPoint, k: np.ndarray) -> _PerPoint:
     t2 = theta * theta
     return theta * (1 + t2 * (k[0] + t2 * (k[1] + t2 * (k[2] + t2 * k[3]))))
 
 
-def _theta_d_derivative(theta: np.ndarray, k: np.ndarray) -> np.ndarray:
+def _theta_d_derivative(theta: _PerPoint, k: np.ndarray) -> _PerPoint:
     t2 = theta * theta
     return 1 + t2 * (3 * k[0] + t2 * (5 * k[1] + t2 * (7 * k[2] + t2 * 9 * k[3])))

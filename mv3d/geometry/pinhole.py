@@ -11,11 +11,17 @@ With a = x/z, b = y/z, r2 = a^2 + b^2 and dist = (k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 
 Source: OpenCV's documentation of the calib3d module, "Detailed description".
 """
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
 DISTORTION_COUNTS = (0, 4, 5, 8, 12, 14)
 _FULL = 14
+# An array over points; numpy makes a scalar of it where there is a single point.
+_PerPoint = Any
+_Parts = tuple[_PerPoint, ...]
 _NEWTON_STEPS = 20
 # Residual on the normalised plane at which an undistorted point counts as found: 1e-10 is 1e-7 px at f = 1000.
 _NEWTON_TOLERANCE = 1e-10
@@ -26,6 +32,15 @@ def pad_distortion(dist: Float[np.ndarray, " k"]) -> Float[np.ndarray, "14"]:
     full = np.zeros(_FULL)
     full[: len(dist)] = dist
     return full
+
+
+def fold_radius(dist: Float[np.ndarray, " k"]) -> float:
+    """Radius on the ideal plane beyond which the radial distortion no longer grows; inf where it always does.
+
+    Points farther out would land on pixels that nearer ones own, so no real lens shows them: the polynomial was
+    fitted inside and says nothing there.
+    """
+    return _fold_radius(tuple(float(k) for k in pad_distortion(dist)[[0, 1, 4, 5, 6, 7]]))
 
 
 def distort(x_norm: Float[np.ndarray, "*batch 2"], dist: Float[np.ndarray, " k"]) -> Float[np.ndarray, "*batch 2"]:
@@ -83,21 +98,38 @@ def undistort(
 ) -> Float[np.ndarray, "*batch 2"]:
     """Ideal normalised coordinates of pixels, by damped Newton steps.
 
-    Returns NaN for a pixel that no ideal point projects to (beyond the fold of a strongly bent lens).
+    Returns NaN for a pixel that no ideal point within `fold_radius` projects to.
     """
     target = np.asarray((x_image - K[:2, 2]) @ np.linalg.inv(K[:2, :2]).T)
     if len(dist) == 0:
         return target
-    x = target.copy()
+    reach = fold_radius(dist)
+    x = _within(target, reach)
     for _ in range(_NEWTON_STEPS):
         bent, by_point, _ = distort_with_jacobians(x, dist)
         error = bent - target
         if np.nanmax(np.abs(error), initial=0.0) < _NEWTON_TOLERANCE:
-            return x
-        x = x - _limited_step(by_point, error)
+            break
+        x = _within(x - _limited_step(by_point, error), reach)
     lost = ~(np.abs(distort(x, dist) - target).max(-1) < 1e3 * _NEWTON_TOLERANCE)
-    x[lost] = np.nan
-    return x
+    return np.where(lost[..., None], np.nan, x)
+
+
+@lru_cache(maxsize=64)
+def _fold_radius(radial: tuple[float, ...]) -> float:
+    """With s = r2: r top(s) / bottom(s) stops growing at a root of bottom or of its derivative's numerator."""
+    k1, k2, k3, k4, k5, k6 = radial
+    top, bottom = np.poly1d([k3, k2, k1, 1.0]), np.poly1d([k6, k5, k4, 1.0])
+    growth = top * bottom + np.poly1d([2.0, 0.0]) * (top.deriv() * bottom - top * bottom.deriv())
+    roots = np.concatenate([growth.roots, bottom.roots])
+    real = np.real(roots)[(np.abs(np.imag(roots)) < 1e-9 * np.abs(roots)) & (np.real(roots) > 0)]
+    return float(np.sqrt(real.min())) if len(real) else float("inf")
+
+
+def _within(x_norm: np.ndarray, radius: float) -> np.ndarray:
+    """Points farther than `radius` from the axis, moved back onto that circle."""
+    length = np.linalg.norm(x_norm, axis=-1, keepdims=True)
+    return x_norm * np.where(length > radius, radius / np.maximum(length, 1e-12), 1.0)
 
 
 def _limited_step(by_point: np.ndarray, error: np.ndarray) -> np.ndarray:
@@ -115,7 +147,7 @@ def _normalise(x_cam: np.ndarray) -> np.ndarray:
     return x_cam[..., :2] / np.where(z > 0, z, np.nan)
 
 
-def _bend(x_norm: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+def _bend(x_norm: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, _Parts]:
     """Radial, tangential and thin-prism distortion, with the parts that derivatives reuse."""
     a, b = x_norm[..., 0], x_norm[..., 1]
     r2 = a * a + b * b
@@ -127,7 +159,7 @@ def _bend(x_norm: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarr
     return np.stack([bent_a, bent_b], -1), (r2, top, bottom, radial)
 
 
-def _bend_by_point(x_norm: np.ndarray, d: np.ndarray, parts: tuple[np.ndarray, ...]) -> np.ndarray:
+def _bend_by_point(x_norm: np.ndarray, d: np.ndarray, parts: _Parts) -> np.ndarray:
     a, b = x_norm[..., 0], x_norm[..., 1]
     r2, _, bottom, radial = parts
     top_by_r2 = d[0] + r2 * (2 * d[1] + r2 * 3 * d[4])
@@ -142,7 +174,7 @@ def _bend_by_point(x_norm: np.ndarray, d: np.ndarray, parts: tuple[np.ndarray, .
     return J
 
 
-def _bend_by_coefficients(x_norm: np.ndarray, parts: tuple[np.ndarray, ...]) -> np.ndarray:
+def _bend_by_coefficients(x_norm: np.ndarray, parts: _Parts) -> np.ndarray:
     a, b = x_norm[..., 0], x_norm[..., 1]
     r2, _, bottom, radial = parts
     J = np.zeros((*x_norm.shape, _FULL))
@@ -178,9 +210,9 @@ def _tilt_matrices(tau_x: float, tau_y: float) -> tuple[np.ndarray, np.ndarray, 
 
     R, R_x, R_y = rot_y @ rot_x, rot_y @ rot_x_d, rot_y_d @ rot_x
     return (
-        onto_sensor(R, 1) @ R,
-        onto_sensor(R_x, 0) @ R + onto_sensor(R, 1) @ R_x,
-        onto_sensor(R_y, 0) @ R + onto_sensor(R, 1) @ R_y,
+        onto_sensor(R, 1.0) @ R,
+        onto_sensor(R_x, 0.0) @ R + onto_sensor(R, 1.0) @ R_x,
+        onto_sensor(R_y, 0.0) @ R + onto_sensor(R, 1.0) @ R_y,
     )
 
 
