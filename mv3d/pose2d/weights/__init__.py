@@ -1,0 +1,1 @@
+"""Weights that ship with the package; NOTICE says whose they are."""
