@@ -26,6 +26,9 @@ class ReconstructConfig:
         mode: "sequence" smooths over time; "frame" keeps every frame's own triangulation.
         max_gap_s: joints seen by fewer than two agreeing views are filled over gaps up to this long (sequence mode).
         max_fill_sigma_m: and only where motion and remaining views hold them at least this well.
+        reassociation_rounds: how often joints are matched anew to candidate peaks, where the 2D stage kept them.
+        reassociation_tolerance_m: distance from the skeleton at which a candidate has lost three quarters of its claim.
+        allow_empty_views: go on when a camera never sees the performer.
         association: choosing the performer.
         triangulation: robust triangulation.
         sequence: smoothing.
@@ -34,6 +37,9 @@ class ReconstructConfig:
     mode: Mode = "sequence"
     max_gap_s: float = 0.4
     max_fill_sigma_m: float = 0.15
+    reassociation_rounds: int = 2
+    reassociation_tolerance_m: float = 0.12
+    allow_empty_views: bool = False
     association: AssociationConfig = field(default_factory=AssociationConfig)
     triangulation: TriangulationConfig = field(default_factory=TriangulationConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)

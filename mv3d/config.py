@@ -1,0 +1,138 @@
+"""Configuration: nested frozen dataclasses are the only home of defaults; a YAML file holds only what differs."""
+
+import dataclasses
+import difflib
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from mv3d.errors import ConfigError
+from mv3d.guidance import GuidanceConfig
+from mv3d.reconstruct.reconstruction import ReconstructConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Pose2DConfig:
+    """The 2D stage.
+
+    Attributes:
+        model: name of the network; see `mv3d models list`.
+        device: torch device; "auto" takes the GPU if there is one.
+        long_sides: px of the longer side of whole images in the network, one pass each. People between 150 and 220 px
+            tall in one of them are found best.
+    """
+
+    model: str = "mobilenet_thin"
+    device: str = "auto"
+    long_sides: tuple[int, ...] = (368,)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """What `mv3d run` leaves in the session besides the skeletons.
+
+    Attributes:
+        formats: files in export/.
+        overlay: write overlay.mp4.
+        scene: write scene.mp4 (needs Open3D to open a hidden window).
+        report: write report.html.
+    """
+
+    formats: tuple[str, ...] = ("csv", "trc", "openpose")
+    overlay: bool = True
+    scene: bool = True
+    report: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings of the chain.
+
+    Attributes:
+        pose2d: the 2D stage.
+        guidance: crops around the performer.
+        reconstruct: triangulation and smoothing.
+        output: files and pictures.
+    """
+
+    pose2d: Pose2DConfig = field(default_factory=Pose2DConfig)
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    reconstruct: ReconstructConfig = field(default_factory=ReconstructConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+
+def load_config(path: str | Path) -> Config:
+    """Defaults with the differences of a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or a value does not fit; says which and what is near.
+    """
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot read this configuration: {' '.join(str(error).split())}") from error
+    try:
+        return _merged(Config(), document or {}, "")
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def differences(config: Any, default: Any | None = None) -> dict[str, Any]:
+    """What differs from the defaults, as plain values for YAML."""
+    default = type(config)() if default is None else default
+    out: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        value, usual = getattr(config, item.name), getattr(default, item.name)
+        if dataclasses.is_dataclass(value):
+            inner = differences(value, usual)
+            if inner:
+                out[item.name] = inner
+        elif value != usual:
+            out[item.name] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def _merged(section: Any, changes: Any, path: str) -> Any:
+    if not isinstance(changes, dict):
+        raise ConfigError(f"{path or 'the file'} must be a mapping of settings")
+    names = [item.name for item in dataclasses.fields(section)]
+    hints = get_type_hints(type(section))
+    updates = {}
+    for key, value in changes.items():
+        where = f"{path}.{key}" if path else str(key)
+        if key not in names:
+            near = difflib.get_close_matches(str(key), names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            raise ConfigError(f"unknown setting {where!r}; {hint}")
+        current = getattr(section, key)
+        nested = dataclasses.is_dataclass(current)
+        updates[key] = _merged(current, value, where) if nested else _checked(value, hints[key], where)
+    try:
+        return dataclasses.replace(section, **updates)
+    except ValueError as error:
+        raise ConfigError(f"{path or 'the file'}: {error}") from error
+
+
+def _checked(value: Any, wanted: Any, where: str) -> Any:
+    """The value as the annotated type; whole numbers serve as floats, lists as tuples."""
+    origin = get_origin(wanted)
+    if origin in (Union, types.UnionType):
+        return (
+            value if value is None else _checked(value, next(a for a in get_args(wanted) if a is not type(None)), where)
+        )
+    if origin is Literal:
+        if value in get_args(wanted):
+            return value
+        raise ConfigError(f"{where} is {value!r}; one of {', '.join(map(str, get_args(wanted)))} is wanted")
+    if origin is tuple:
+        if isinstance(value, list):
+            return tuple(_checked(item, get_args(wanted)[0], where) for item in value)
+        raise ConfigError(f"{where} is {value!r}; a list is wanted")
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        raise ConfigError(f"{where} is {value!r}; {wanted.__name__} is wanted")
+    return value

@@ -1,0 +1,132 @@
+"""The performer's keypoints in all views, and the turns between them and the 3D skeleton."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from mv3d.data.poses import Poses2D, Poses3D
+from mv3d.data.rig import Rig
+from mv3d.data.skeleton import Skeleton
+from mv3d.errors import ReconstructionError
+from mv3d.reconstruct.reassociation import reassociate
+from mv3d.reconstruct.reconstruction import ReconstructConfig, reconstruct_person
+from mv3d.reconstruct.tracking import track_performer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keypoints:
+    """One person in every view over a common timeline.
+
+    Attributes:
+        skeleton: which joints.
+        timestamps: (frame,) s.
+        xy: (frame, view, joint, 2) source px; NaN where missing.
+        score: (frame, view, joint); 0 where missing.
+        peaks_xy: (frame, view, joint, candidate, 2) what else the network saw, or None.
+        peaks_score: (frame, view, joint, candidate), or None.
+    """
+
+    skeleton: Skeleton
+    timestamps: np.ndarray
+    xy: np.ndarray
+    score: np.ndarray
+    peaks_xy: np.ndarray | None = None
+    peaks_score: np.ndarray | None = None
+
+
+def select_performer(
+    rig: Rig,
+    poses: Sequence[Poses2D],
+    timestamps: Float[np.ndarray, " frame"],
+    index: np.ndarray,
+    present: np.ndarray,
+    config: ReconstructConfig,
+) -> Keypoints:
+    """The performer's keypoints from the detections of every view.
+
+    Args:
+        rig: cameras in view order.
+        poses: detections of each view on its own frames.
+        timestamps: the common timeline, s.
+        index: (frame, view) number of each view's own frame.
+        present: (frame, view) whether it has one.
+
+    Raises:
+        ReconstructionError: no person is seen by two views.
+    """
+
+    def on_timeline(view: int, values: np.ndarray, missing: float) -> np.ndarray:
+        there = present[:, view].reshape(-1, *([1] * (values.ndim - 1)))
+        return np.where(there, values[index[:, view]], missing).astype(float)
+
+    xy = [on_timeline(v, p.xy, np.nan) for v, p in enumerate(poses)]
+    score = [on_timeline(v, p.score, 0.0) for v, p in enumerate(poses)]
+    if all(p.xy.shape[1] == 1 for p in poses):
+        chosen_xy, chosen_score = np.stack([x[:, 0] for x in xy], 1), np.stack([s[:, 0] for s in score], 1)
+    else:
+        frames = [_people_at(xy, score, f) for f in range(len(timestamps))]
+        chosen_xy, chosen_score = track_performer(rig, frames, timestamps, config.association)
+    keypoints = Keypoints(poses[0].skeleton, timestamps, chosen_xy, chosen_score)
+    peaks = [(p.peaks_xy, p.peaks_score) for p in poses if p.peaks_xy is not None and p.peaks_score is not None]
+    if len(peaks) < len(poses) or len({score.shape[2] for _, score in peaks}) != 1:
+        return keypoints
+    return replace(
+        keypoints,
+        peaks_xy=np.stack([on_timeline(v, xy, np.nan) for v, (xy, _) in enumerate(peaks)], 1),
+        peaks_score=np.stack([on_timeline(v, score, 0.0) for v, (_, score) in enumerate(peaks)], 1),
+    )
+
+
+def _people_at(
+    xy: Sequence[np.ndarray], score: Sequence[np.ndarray], frame: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Detections of one instant, empty slots left out."""
+    there = [s[frame].max(-1, initial=0.0) > 0 for s in score]
+    return [x[frame][t] for x, t in zip(xy, there, strict=True)], [
+        s[frame][t] for s, t in zip(score, there, strict=True)
+    ]
+
+
+def reconstruct_keypoints(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> tuple[Poses3D, Keypoints]:
+    """The 3D skeleton, and the keypoints that it was made from in the end.
+
+    Where candidate peaks are known, each joint takes the one that the skeleton explains best, and the skeleton is
+    solved again. `xyz_per_frame` stays that of the first choice, which knew nothing of the sequence.
+
+    Raises:
+        ReconstructionError: a view sees nobody, or no two views agree on a joint.
+    """
+    _check_views(rig, keypoints, config)
+    poses = _reconstruct(rig, keypoints, config)
+    peaks_xy, peaks_score = keypoints.peaks_xy, keypoints.peaks_score
+    if peaks_xy is None or peaks_score is None or config.mode == "frame":
+        return poses, keypoints
+    first = poses
+    for _ in range(config.reassociation_rounds):
+        xy, score = reassociate(rig, peaks_xy, peaks_score, poses.xyz[:, 0], config.reassociation_tolerance_m)
+        unknown = np.isnan(poses.xyz[:, 0, :, 0])[:, None]
+        xy = np.where(unknown[..., None], keypoints.xy, xy)
+        score = np.where(unknown, keypoints.score, score)
+        keypoints = replace(keypoints, xy=xy, score=score)
+        poses = _reconstruct(rig, keypoints, config)
+    return replace(poses, xyz_per_frame=first.xyz_per_frame), keypoints
+
+
+def _reconstruct(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> Poses3D:
+    return reconstruct_person(rig, keypoints.skeleton, keypoints.xy, keypoints.score, keypoints.timestamps, config)
+
+
+def _check_views(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> None:
+    if len(rig) < 2:
+        raise ReconstructionError(f"the rig has one camera ({rig.names[0]}); 3D needs two or more")
+    sees = np.any(keypoints.score > 0, axis=(0, 2))
+    if not sees.any():
+        raise ReconstructionError("no person was found in any view; check the videos")
+    blind = [name for v, name in enumerate(rig.names) if not sees[v]]
+    if blind and not config.allow_empty_views:
+        raise ReconstructionError(
+            f"camera {', '.join(blind)}: the performer was found in no frame; check its video and its calibration,"
+            " or pass --allow-empty-views to go on with the others"
+        )
