@@ -10,9 +10,14 @@ from mv3d.data.lens import Fisheye, Lens, Pinhole
 
 # A rotation read from a text file with six decimals is orthonormal to about 1e-6; a wrong one is off by far more.
 _ORTHONORMAL_TOLERANCE = 1e-4
+# What Windows, macOS or Linux refuse in a file name; and lengths that leave room for a suffix.
+_NOT_IN_FILE_NAMES = '/\\:*?"<>|'
+_LONGEST_NAME = 100
+# No sensor comes near; an image of this size squared would not fit in memory.
+_LARGEST_SIDE = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Camera:
     """A calibrated camera: x_cam = R @ x_world + t; +x right, +y down, +z forward.
 
@@ -31,11 +36,11 @@ class Camera:
     t: np.ndarray
 
     def __post_init__(self) -> None:
-        if not self.name or self.name.startswith(".") or any(c in self.name for c in "/\\:\0\n"):
-            raise ValueError(f"camera name {self.name!r} cannot be a file name")
+        if not _is_file_stem(self.name):
+            raise ValueError(f"camera name {self.name[:_LONGEST_NAME]!r} cannot be a file name")
         width, height = (int(n) for n in self.size)
-        if width <= 0 or height <= 0:
-            raise ValueError(f"camera {self.name}: image size {self.size} is not positive")
+        if not (0 < width <= _LARGEST_SIDE and 0 < height <= _LARGEST_SIDE):
+            raise ValueError(f"camera {self.name}: image size {self.size} is not between 1 and {_LARGEST_SIDE} px")
         if not isinstance(self.lens, Pinhole | Fisheye):
             raise ValueError(f"camera {self.name}: {type(self.lens).__name__} is not a lens")
         R = frozen_array(f"R of camera {self.name}", self.R, (3, 3))
@@ -66,3 +71,8 @@ class Camera:
         """The camera for images of another size that show the same field of view."""
         factors = size[0] / self.size[0], size[1] / self.size[1]
         return replace(self, size=size, lens=self.lens.scaled(*factors))
+
+
+def _is_file_stem(name: str) -> bool:
+    bad = any(c in _NOT_IN_FILE_NAMES or not c.isprintable() for c in name)
+    return not bad and 0 < len(name) <= _LONGEST_NAME and name[0] not in ". " and name[-1] not in ". "

@@ -1,7 +1,7 @@
 """Lenses: how a direction in the camera frame becomes a pixel. Pixel centres are at integer coordinates."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -9,8 +9,10 @@ from jaxtyping import Float
 from mv3d.data.checks import frozen_array
 from mv3d.geometry import fisheye, pinhole
 
+_AnyLens = TypeVar("_AnyLens", bound="_Lens")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Lens:
     """What every lens has: the camera matrix and distortion coefficients.
 
@@ -31,13 +33,13 @@ class _Lens:
         object.__setattr__(self, "K", K)
         object.__setattr__(self, "dist", frozen_array("dist", np.ravel(np.asarray(self.dist, float)), (None,)))
 
-    def scaled(self, factor_x: float, factor_y: float) -> Self:
+    def scaled(self: _AnyLens, factor_x: float, factor_y: float) -> _AnyLens:
         """The lens of the same camera after its images were resized by these factors."""
         scale = np.array([[factor_x, 0, (factor_x - 1) / 2], [0, factor_y, (factor_y - 1) / 2], [0, 0, 1]])
         return replace(self, K=scale @ self.K)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pinhole(_Lens):
     """Pinhole with OpenCV's distortion of 0, 4, 5, 8, 12 or 14 coefficients (see `mv3d.geometry.pinhole`)."""
 
@@ -63,11 +65,11 @@ class Pinhole(_Lens):
         direction = np.concatenate([x_norm, np.ones((*x_norm.shape[:-1], 1))], axis=-1)
         return direction / np.linalg.norm(direction, axis=-1, keepdims=True)
 
-    def _shows(self, x_cam: np.ndarray) -> np.ndarray:
+    def _shows(self, x_cam: np.ndarray) -> Any:
         return np.hypot(x_cam[..., 0], x_cam[..., 1]) <= pinhole.fold_radius(self.dist) * x_cam[..., 2]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fisheye(_Lens):
     """Kannala-Brandt fisheye with four coefficients (see `mv3d.geometry.fisheye`)."""
 
@@ -91,7 +93,7 @@ class Fisheye(_Lens):
         """Unit direction of each pixel in the camera frame; NaN beyond what the lens can show."""
         return fisheye.unproject(np.asarray(x_image, float), self.K, self.dist)
 
-    def _shows(self, x_cam: np.ndarray) -> np.ndarray:
+    def _shows(self, x_cam: np.ndarray) -> Any:
         angle = np.arctan2(np.hypot(x_cam[..., 0], x_cam[..., 1]), x_cam[..., 2])
         return angle <= fisheye.fold_angle(self.dist)
 

@@ -5,10 +5,12 @@ A missing keypoint is NaN with score 0.
 
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from mv3d.data.checks import frozen_array
 from mv3d.data.skeleton import Skeleton
@@ -18,9 +20,16 @@ from mv3d.errors import FormatError
 FORMAT_VERSION = 1
 MISSING, MEASURED, FILLED = np.uint8(0), np.uint8(1), np.uint8(2)
 """Values of `Poses3D.state`."""
+# An hour of 60 fps with eight people a frame takes 0.5 GB; a small file that unpacks to far more is an attack.
+_LARGEST_CONTENT = 4e9
+# What zipfile, zlib and numpy raise on files that are truncated, encrypted, damaged or not npz at all.
+_UNREADABLE = (
+    *(OSError, ValueError, TypeError, EOFError, KeyError, RuntimeError, OverflowError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Poses2D:
     """Keypoints of every person found in one view.
 
@@ -47,7 +56,7 @@ class Poses2D:
         if xy.ndim != 4 or xy.shape[2:] != (len(self.skeleton), 2):
             raise ValueError(f"xy has shape {xy.shape}, wanted (frame, detection, {len(self.skeleton)}, 2)")
         score = np.array(frozen_array("score", self.score, xy.shape[:3], np.float32, finite=False))
-        missing = ~np.isfinite(xy).all(-1) | ~(score > 0)
+        missing = ~np.isfinite(xy).all(-1) | ~((score > 0) & np.isfinite(score))
         xy[missing] = np.nan
         score[missing] = 0
         for name, array in (("xy", xy), ("score", score)):
@@ -87,11 +96,11 @@ class Poses2D:
         arrays, skeleton = _load_npz(path, ("xy", "score", "timestamps"), optional=("peaks_xy", "peaks_score"))
         try:
             return cls(skeleton, **arrays)
-        except ValueError as error:
-            raise FormatError(f"{path}: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise FormatError(f"{path}: {_one_line(error)}") from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Poses3D:
     """The skeletons of people over time, in the world of the rig. Person 0 is the performer.
 
@@ -147,6 +156,8 @@ class Poses3D:
                 (len(self.cameras),),
             ),
         }
+        if np.any(checked["state"] > FILLED):
+            raise ValueError("state holds a value other than 0, 1 and 2")
         if not np.array_equal(np.isfinite(xyz).all(-1), checked["state"] != MISSING):
             raise ValueError("xyz must be finite exactly where state is not 0")
         for name, array in checked.items():
@@ -174,11 +185,11 @@ class Poses3D:
             FormatError: missing, corrupt or not of this kind.
         """
         arrays, skeleton = _load_npz(path, _FIELDS_3D)
-        cameras = tuple(str(name) for name in arrays.pop("cameras"))
         try:
+            cameras = tuple(str(name) for name in arrays.pop("cameras"))
             return cls(skeleton=skeleton, cameras=cameras, **arrays)
-        except ValueError as error:
-            raise FormatError(f"{path}: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise FormatError(f"{path}: {_one_line(error)}") from error
 
 
 _FIELDS_3D = (
@@ -215,20 +226,30 @@ def _load_npz(
     path: str | Path, wanted: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> tuple[dict[str, np.ndarray], Skeleton]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            present = set(file.files)
-            missing = [name for name in (*wanted, "format_version", "skeleton", "keypoints") if name not in present]
-            if missing:
-                raise FormatError(f"{path}: not a file of this kind, it lacks {', '.join(missing)}")
-            if int(file["format_version"]) != FORMAT_VERSION:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _LARGEST_CONTENT:
                 raise FormatError(
-                    f"{path}: format_version {int(file['format_version'])}, this program reads {FORMAT_VERSION}"
+                    f"{path}: unpacks to more than {_LARGEST_CONTENT / 1e9:.0f} GB, which no session needs"
                 )
-            arrays = {name: file[name] for name in (*wanted, *(set(optional) & present))}
+        with np.load(path, allow_pickle=False) as file:
+            _check_members(path, file, (*wanted, "format_version", "skeleton", "keypoints"))
+            arrays = {name: file[name] for name in (*wanted, *(set(optional) & set(file.files)))}
             name, keypoints = str(file["skeleton"]), tuple(str(k) for k in file["keypoints"])
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{path}: cannot read this npz file: {' '.join(str(error).split())}") from error
-    known = SKELETONS.get(name)
-    if known is not None and known.keypoints == keypoints:
-        return arrays, known
-    return arrays, Skeleton(name, keypoints, ())
+        known = SKELETONS.get(name)
+        is_known = known is not None and known.keypoints == keypoints
+        return arrays, known if is_known and known else Skeleton(name, keypoints, ())
+    except _UNREADABLE as error:
+        raise FormatError(f"{path}: cannot read this npz file: {_one_line(error)}") from error
+
+
+def _check_members(path: str | Path, file: NpzFile, wanted: tuple[str, ...]) -> None:
+    missing = [name for name in wanted if name not in file.files]
+    if missing:
+        raise FormatError(f"{path}: not a file of this kind, it lacks {', '.join(missing)}")
+    version = int(file["format_version"])
+    if version != FORMAT_VERSION:
+        raise FormatError(f"{path}: format_version {version}, this program reads {FORMAT_VERSION}; update mv3d")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:400] or type(error).__name__
