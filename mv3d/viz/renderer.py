@@ -108,8 +108,7 @@ def hidden_window(size: tuple[int, int]) -> Iterator[Any]:
     """
     o3d = open3d()
     window = o3d.visualization.Visualizer()
-    quiet = o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error)
-    with _runtime_folder(), quiet:
+    with quiet_start():
         width, height = _scaled(size, SUPERSAMPLING)
         opened = window.create_window(width=width, height=height, visible=False)
     if not opened or window.get_render_option() is None:
@@ -154,14 +153,15 @@ def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
 
 
 @contextmanager
-def _runtime_folder() -> Iterator[None]:
-    """XDG_RUNTIME_DIR for the while: without one, the window library complains on the user's terminal."""
-    if os.environ.get("XDG_RUNTIME_DIR") or not sys.platform.startswith("linux"):
-        yield
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_RUNTIME_DIR"] = folder
+def quiet_start() -> Iterator[None]:
+    """While a window is made: errors only, and an XDG_RUNTIME_DIR, whose lack puzzles users with a complaint."""
+    o3d = open3d()
+    with tempfile.TemporaryDirectory() as folder, o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        is_missing = sys.platform.startswith("linux") and not os.environ.get("XDG_RUNTIME_DIR")
+        if is_missing:
+            os.environ["XDG_RUNTIME_DIR"] = folder
         try:
             yield
         finally:
-            os.environ.pop("XDG_RUNTIME_DIR", None)
+            if is_missing:
+                os.environ.pop("XDG_RUNTIME_DIR", None)

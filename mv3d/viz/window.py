@@ -7,10 +7,10 @@ import numpy as np
 
 from mv3d.data.poses import Poses3D
 from mv3d.data.rig import Rig
-from mv3d.viz.renderer import SceneError, has_display, look_from, open3d, open3d_geometries, style_window
+from mv3d.viz.renderer import SceneError, has_display, look_from, open3d, open3d_geometries, quiet_start, style_window
 from mv3d.viz.scene import SceneGeometry, scene_geometry
 from mv3d.viz.text import shortened
-from mv3d.viz.viewpoint import default_viewpoint
+from mv3d.viz.viewpoint import Viewpoint, default_viewpoint
 
 _SIZE = (1280, 720)
 _TITLE = "mv3d   space: play, stop   left, right: step   drag: turn   wheel: nearer, further   q: close"
@@ -32,7 +32,9 @@ def show(rig: Rig, poses3d: Poses3D) -> None:
     if not has_display():
         raise SceneError("there is no display to open a window on; play the session's scene.mp4 instead")
     window = open3d().visualization.VisualizerWithKeyCallback()
-    if not window.create_window(window_name=_TITLE, width=_SIZE[0], height=_SIZE[1]):
+    with quiet_start():
+        opened = window.create_window(window_name=_TITLE, width=_SIZE[0], height=_SIZE[1])
+    if not opened:
         raise SceneError("Open3D cannot open a window on this display; play the session's scene.mp4 instead")
     try:
         style_window(window)
@@ -54,9 +56,10 @@ class _Player:
     def run(self) -> None:
         """Show everything and hand over to the window until it is closed."""
         self._meshes.add_to(self._window)
-        for name in _camera_names(self._scene):
+        view = default_viewpoint(self._scene, _SIZE)
+        for name in _camera_names(self._scene, view):
             self._window.add_geometry(name)
-        look_from(self._window, default_viewpoint(self._scene, _SIZE))
+        look_from(self._window, view)
         self._window.register_key_callback(_KEY_SPACE, lambda _: self._toggle())
         self._window.register_key_callback(_KEY_LEFT, lambda _: self._step(-1))
         self._window.register_key_callback(_KEY_RIGHT, lambda _: self._step(1))
@@ -93,21 +96,19 @@ class _Player:
         return float(self._poses3d.timestamps[frame] - self._poses3d.timestamps[0])
 
 
-def _camera_names(scene: SceneGeometry) -> list[Any]:
-    """The names as meshes that stand above the cameras and face the person: this kind of window has no text."""
+def _camera_names(scene: SceneGeometry, view: Viewpoint) -> list[Any]:
+    """The names as flat meshes above the cameras that face the first viewpoint: this kind of window has no text."""
     o3d, meshes = open3d(), []
-    center = scene.extent.mean(0)
+    right, down, _ = view.eye_from_world[:3, :3]
     for name, at in zip(scene.camera_names, scene.camera_xyz, strict=True):
-        towards = center - at - ((center - at) @ scene.up) * scene.up
-        if np.linalg.norm(towards) < 1e-6:
-            continue
-        right = np.cross(scene.up, towards / np.linalg.norm(towards))
         mesh = o3d.t.geometry.TriangleMesh.create_text(shortened(name)).to_legacy()
         vertices = np.asarray(mesh.vertices)
+        if not len(vertices):
+            continue
         low, high = vertices.min(0), vertices.max(0)
         scale = _NAME_HEIGHT_M / max(float(high[1] - low[1]), 1e-6)
         flat = (vertices[:, :2] - [(low[0] + high[0]) / 2, low[1]]) * scale
-        mesh.vertices = o3d.utility.Vector3dVector(at + flat[:, :1] * right + flat[:, 1:] * scene.up)
+        mesh.vertices = o3d.utility.Vector3dVector(at + flat[:, :1] * right - flat[:, 1:] * down)
         mesh.paint_uniform_color(_NAME_RGB)
         meshes.append(mesh)
     return meshes
