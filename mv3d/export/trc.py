@@ -1,7 +1,8 @@
 """TRC, the marker file of OpenSim and of most biomechanics programs.
 
 Layout: five header lines, then one tab-separated row per frame: number from 1, time in s, x y z of each joint. A
-missing joint is three empty cells, and every row ends with a tab, without which OpenSim loses empty cells at the end.
+missing joint is three empty cells, and every row ends with a tab: OpenSim (4.6) refuses a row whose last cell is
+empty without it.
 """
 
 from pathlib import Path

@@ -16,7 +16,7 @@ _SUFFIX = re.compile(r"[ _.-]*(json|keypoints|openpose|pose2d)$", re.IGNORECASE)
 
 
 def read_keypoints(
-    folder: str | Path, rig_names: Sequence[str], fps: float = 30.0, skeleton: Skeleton | None = None
+    folder: str | Path, rig_names: Sequence[str], fps: float | int = 30.0, skeleton: Skeleton | None = None
 ) -> dict[str, Poses2D]:
     """Keypoints of every camera of a rig.
 

@@ -47,7 +47,7 @@ class JsonSequence:
 
 
 def read_openpose_json(
-    folder: str | Path, fps: float, skeleton: Skeleton | None = None, max_people: int = MAX_PEOPLE
+    folder: str | Path, fps: float | int, skeleton: Skeleton | None = None, max_people: int = MAX_PEOPLE
 ) -> Poses2D:
     """Read the JSON files of one view.
 
@@ -151,7 +151,7 @@ def skeleton_of(sequences: Sequence[JsonSequence]) -> Skeleton:
 
 
 def to_poses2d(
-    sequence: JsonSequence, frames: range, fps: float, skeleton: Skeleton, max_people: int = MAX_PEOPLE
+    sequence: JsonSequence, frames: range, fps: float | int, skeleton: Skeleton, max_people: int = MAX_PEOPLE
 ) -> Poses2D:
     """One view as arrays over the given frame numbers.
 

@@ -59,21 +59,40 @@ def open_recording(root: str | Path, common_time: bool = False) -> Recording:
     session = Session(Path(root))
     if not session.root.is_dir():
         raise SessionError(f"{session.root}: no such session folder")
-    if not session.rig.is_file():
-        raise SessionError(
-            f"{session.rig}: no such file; bring a calibrated rig with `mv3d rig convert FILE {session.rig}`"
-        )
-    rig = Rig.load(session.rig)
-    sources = find_sources(session.videos)
-    matched = match_names(rig.names, tuple(sources))
-    videos = tuple(probe_video(sources[matched[name]]) for name in rig.names)
-    cameras, notes = zip(*(_fitted(c, v) for c, v in zip(rig, videos, strict=True)), strict=True)
+    rig, videos, notes = _fitted_rig(session)
     timeline = match_times([video.timestamps for video in videos])
     if common_time:
         timeline = _shared(timeline)
     else:
         check_same_length(videos)
-    return Recording(session, Rig(cameras), videos, timeline, tuple(note for note in notes if note))
+    return Recording(session, rig, videos, timeline, notes)
+
+
+def session_rig(session: Session) -> Rig:
+    """The rig of a session, lenses scaled to its videos where they still lie there.
+
+    Raises:
+        SessionError: no rig.
+        CalibrationError: it cannot be read, or a video has another shape than its camera.
+    """
+    return _fitted_rig(session)[0] if session.videos.is_dir() else _rig_of(session)
+
+
+def _rig_of(session: Session) -> Rig:
+    if not session.rig.is_file():
+        raise SessionError(
+            f"{session.rig}: no such file; bring a calibrated rig with `mv3d rig convert FILE {session.rig}`"
+        )
+    return Rig.load(session.rig)
+
+
+def _fitted_rig(session: Session) -> tuple[Rig, tuple[VideoInfo, ...], tuple[str, ...]]:
+    rig = _rig_of(session)
+    sources = find_sources(session.videos)
+    matched = match_names(rig.names, tuple(sources))
+    videos = tuple(probe_video(sources[matched[name]]) for name in rig.names)
+    fitted = [_fitted(camera, video) for camera, video in zip(rig, videos, strict=True)]
+    return Rig(tuple(c for c, _ in fitted)), videos, tuple(note for _, note in fitted if note)
 
 
 def _fitted(camera: Camera, video: VideoInfo) -> tuple[Camera, str]:

@@ -48,7 +48,7 @@ class VideoInfo:
     contents: Contents | None = None
 
 
-def probe_video(path: str | Path, fps: float | None = None) -> VideoInfo:
+def probe_video(path: str | Path, fps: float | int | None = None) -> VideoInfo:
     """Size, frame count and frame times of a video or a folder of images.
 
     Args:
@@ -61,7 +61,7 @@ def probe_video(path: str | Path, fps: float | None = None) -> VideoInfo:
     """
     path = Path(path)
     if path.is_dir():
-        return _probe_images(path, fps or _IMAGE_FPS)
+        return _probe_images(path, float(fps or _IMAGE_FPS))
     contents = read_contents(path)
     count = len(contents.pts)
     recorded = recorded_timestamps(path, count)

@@ -6,7 +6,6 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import av
 import av.error
@@ -33,7 +32,7 @@ class VideoWriter:
             writer.write(image)
     """
 
-    def __init__(self, path: str | Path, fps: float) -> None:
+    def __init__(self, path: str | Path, fps: float | int) -> None:
         """Nothing is written before the first frame.
 
         Args:
@@ -51,7 +50,7 @@ class VideoWriter:
         self._size = (0, 0)
         self._last_pts = -1
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoWriter":
         return self
 
     def __exit__(
@@ -127,7 +126,8 @@ class VideoWriter:
             with suppress(av.error.FFmpegError, OSError):  # the file is thrown away in any case
                 self._container.close()
             self._container = self._stream = None
-        self._part.unlink(missing_ok=True)
+        with suppress(OSError):  # it may never have been made
+            self._part.unlink()
 
 
 def _encoded_frame(image: np.ndarray, pts: int) -> av.VideoFrame:

@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mv3d.errors import SessionError
@@ -44,7 +44,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise SessionError(f"{path}: cannot be written, {why_not_written(error)}") from error
     finally:
-        if part.is_file():
+        with suppress(OSError):  # it was renamed, or never made
             part.unlink()
 
 
@@ -73,7 +73,7 @@ def check_output_folder(folder: str | Path, needed_bytes: int = _LEAST_FREE_BYTE
     except OSError as error:
         raise SessionError(f"{folder}: cannot take results, {why_not_written(error)}") from error
     finally:
-        if probe.is_file():
+        with suppress(OSError):  # it may never have been made
             probe.unlink()
     if free < needed_bytes:
         raise SessionError(
