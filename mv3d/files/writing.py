@@ -79,3 +79,19 @@ def check_output_folder(folder: str | Path, needed_bytes: int = _LEAST_FREE_BYTE
         raise SessionError(
             f"{folder}: its disk has {free / 1e6:.0f} MB free, {needed_bytes / 1e6:.0f} MB are needed; make room"
         )
+
+
+def refuse_overwriting(path: str | Path, overwrite: bool) -> None:
+    """Stop before results of earlier work are replaced, unless that was asked for.
+
+    Args:
+        path: a file, or a folder, which may exist if it is empty.
+        overwrite: whether it was asked for.
+
+    Raises:
+        SessionError: something is there.
+    """
+    path = Path(path)
+    occupied = any(path.iterdir()) if path.is_dir() else path.exists()
+    if occupied and not overwrite:
+        raise SessionError(f"{path}: already there; pass --overwrite to make it anew")
