@@ -38,52 +38,54 @@ class _Job:
     options: ExportOptions
 
 
-def _trc(job: _Job) -> Path:
-    path = job.folder / f"{job.name}.trc"
+def _trc(job: _Job, path: Path) -> None:
     write_trc(job.poses, path, units=job.options.trc_units, axes=job.options.trc_axes)
-    return path
 
 
-def _csv(job: _Job) -> Path:
-    path = job.folder / f"{job.name}.csv"
+def _csv(job: _Job, path: Path) -> None:
     write_wide_csv(job.poses, path)
-    return path
 
 
-def _tidy_csv(job: _Job) -> Path:
-    path = job.folder / f"{job.name}_tidy.csv"
+def _tidy_csv(job: _Job, path: Path) -> None:
     write_tidy_csv(job.poses, path)
-    return path
 
 
-def _json(job: _Job) -> Path:
-    path = job.folder / f"{job.name}.json"
+def _json(job: _Job, path: Path) -> None:
     write_json(job.poses, path)
-    return path
 
 
-def _npz(job: _Job) -> Path:
-    path = job.folder / f"{job.name}.npz"
+def _npz(job: _Job, path: Path) -> None:
     with whole_file(path) as part:
         job.poses.save(part)
-    return path
 
 
-def _openpose(job: _Job) -> Path:
-    path = job.folder / "openpose"
+def _openpose(job: _Job, path: Path) -> None:
     write_openpose_json(job.poses, path, job.name, job.rig, job.poses2d)
-    return path
 
 
-_EXPORTERS: dict[str, Callable[[_Job], Path]] = {
-    "trc": _trc,
-    "csv": _csv,
-    "csv_tidy": _tidy_csv,
-    "json": _json,
-    "npz": _npz,
-    "openpose": _openpose,
+_EXPORTERS: dict[str, tuple[str, Callable[[_Job, Path], None]]] = {
+    "trc": ("{name}.trc", _trc),
+    "csv": ("{name}.csv", _csv),
+    "csv_tidy": ("{name}_tidy.csv", _tidy_csv),
+    "json": ("{name}.json", _json),
+    "npz": ("{name}.npz", _npz),
+    "openpose": ("openpose", _openpose),
 }
 EXPORT_FORMATS = tuple(_EXPORTERS)
+
+
+def export_paths(out_dir: str | Path, formats: Sequence[str], name: str) -> list[Path]:
+    """What `export_poses` will make, in the order of `formats`.
+
+    Raises:
+        ConfigError: no such format.
+    """
+    for format in formats:
+        if format not in _EXPORTERS:
+            near = difflib.get_close_matches(format, _EXPORTERS, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"export format {format!r} is unknown; there are {', '.join(_EXPORTERS)}{hint}")
+    return [Path(out_dir) / _EXPORTERS[format][0].format(name=name) for format in formats]
 
 
 def export_poses(
@@ -114,14 +116,12 @@ def export_poses(
         FormatError: a camera name that cannot be a folder; nothing was written.
         SessionError: the folder cannot take the files.
     """
-    for format in formats:
-        if format not in _EXPORTERS:
-            near = difflib.get_close_matches(format, _EXPORTERS, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError(f"export format {format!r} is unknown; there are {', '.join(_EXPORTERS)}{hint}")
+    paths = export_paths(out_dir, formats, name)
     for text in (name, *poses3d.cameras):
         if not text or text.startswith(".") or any(c in text for c in "/\\:\0\n"):
             raise FormatError(f"{text!r} cannot be the name of a file; rename the camera or the session")
     check_output_folder(out_dir)
     job = _Job(poses3d, Path(out_dir), name, rig, poses2d, options or ExportOptions())
-    return [_EXPORTERS[format](job) for format in formats]
+    for format, path in zip(formats, paths, strict=True):
+        _EXPORTERS[format][1](job, path)
+    return paths

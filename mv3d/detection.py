@@ -1,0 +1,101 @@
+"""The 2D stage over whole recordings: guided by the last skeleton, or one view at a time."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mv3d.config import Config, Pose2DConfig
+from mv3d.data.poses import Poses2D
+from mv3d.files.recording import Recording, open_recording
+from mv3d.files.video import read_frames
+from mv3d.files.writing import check_output_folder, refuse_overwriting
+from mv3d.guidance import Guide, Look
+from mv3d.pose2d.detections import Detections
+from mv3d.pose2d.estimator import PoseEstimator
+from mv3d.progress import Progress, silent
+from mv3d.reconstruct.keypoints import Keypoints
+
+
+def make_estimator(config: Pose2DConfig) -> PoseEstimator:
+    """The 2D stage by its settings."""
+    return PoseEstimator(config.model, device=config.device, long_sides=config.long_sides)
+
+
+def find_guided(recording: Recording, config: Config, progress: Progress = silent) -> tuple[Keypoints, np.ndarray]:
+    """The performer's keypoints in all videos, each look guided by the last skeleton.
+
+    Returns:
+        Keypoints on the recording's timeline, and crop outlines (frame, view, corner, 2) px, NaN without a crop.
+    """
+    estimator = make_estimator(config.pose2d)
+    guide = Guide(recording.rig, estimator, config.guidance, config.reconstruct.association)
+    times = recording.timeline.timestamps
+    instants = zip(times, recording.images(), strict=True)
+    looks = [guide.look(images, float(t)) for t, images in progress(instants, len(times), "looking for the person")]
+    keypoints = Keypoints(
+        estimator.skeleton,
+        times,
+        np.stack([look.xy for look in looks]),
+        np.stack([look.score for look in looks]),
+        np.stack([look.peaks_xy for look in looks]),
+        np.stack([look.peaks_score for look in looks]),
+    )
+    return keypoints, _stacked_outlines(looks, len(recording.rig))
+
+
+def find_in_whole_images(
+    root: str | Path, config: Config, *, overwrite: bool = False, progress: Progress = silent
+) -> dict[str, Path]:
+    """Everybody in every video, one view at a time, whole images; writes pose2d/<camera>.npz."""
+    recording = open_recording(root, common_time=True)
+    session = recording.session
+    refuse_overwriting(session.pose2d, overwrite)
+    check_output_folder(session.pose2d)
+    estimator = make_estimator(config.pose2d)
+    outputs = {}
+    for camera, video in zip(recording.rig, recording.videos, strict=True):
+        frames = progress(read_frames(video.path, info=video), video.frame_count, f"2D pose, {camera.name}")
+        found = [estimator.detect([image])[0] for _, image in frames]
+        poses = _padded(estimator, found, video.timestamps)
+        outputs[camera.name] = session.pose2d / f"{camera.name}.npz"
+        poses.save(outputs[camera.name])
+    return outputs
+
+
+def to_poses2d(recording: Recording, keypoints: Keypoints) -> dict[str, Poses2D]:
+    """Keypoints on the frames of each video, which may have more than the timeline."""
+    out = {}
+    timeline = recording.timeline
+    for v, (camera, video) in enumerate(zip(recording.rig, recording.videos, strict=True)):
+        there = timeline.present[:, v]
+        own = timeline.index[there, v]
+        joints = len(keypoints.skeleton)
+        xy, score = np.full((video.frame_count, 1, joints, 2), np.nan), np.zeros((video.frame_count, 1, joints))
+        xy[own, 0], score[own, 0] = keypoints.xy[there, v], keypoints.score[there, v]
+        peaks_xy = peaks_score = None
+        if keypoints.peaks_xy is not None and keypoints.peaks_score is not None:
+            peaks_xy = np.full((video.frame_count, *keypoints.peaks_xy.shape[2:]), np.nan)
+            peaks_score = np.zeros(peaks_xy.shape[:-1])
+            peaks_xy[own], peaks_score[own] = keypoints.peaks_xy[there, v], keypoints.peaks_score[there, v]
+        out[camera.name] = Poses2D(keypoints.skeleton, xy, score, video.timestamps, peaks_xy, peaks_score)
+    return out
+
+
+def _padded(estimator: PoseEstimator, found: list[Detections], timestamps: np.ndarray) -> Poses2D:
+    """Detections of every frame in as many slots as the fullest frame needs."""
+    slots = max([len(f) for f in found] + [1])
+    joints = len(estimator.skeleton)
+    xy, score = np.full((len(found), slots, joints, 2), np.nan), np.zeros((len(found), slots, joints))
+    for i, detections in enumerate(found):
+        xy[i, : len(detections)], score[i, : len(detections)] = detections.xy, detections.score
+    return Poses2D(estimator.skeleton, xy, score, timestamps)
+
+
+def _stacked_outlines(looks: list[Look], views: int) -> np.ndarray:
+    corners = max([len(o) for look in looks for o in look.outlines if o is not None] + [4])
+    out = np.full((len(looks), views, corners, 2), np.nan)
+    for f, look in enumerate(looks):
+        for v, polygon in enumerate(look.outlines):
+            if polygon is not None:
+                out[f, v, : len(polygon)] = polygon
+    return out

@@ -1,0 +1,197 @@
+"""The chain as a table of contents: each stage reads and writes the files of one session folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+import mv3d
+from mv3d.config import Config, differences
+from mv3d.data.poses import Poses2D, Poses3D
+from mv3d.data.rig import Rig
+from mv3d.data.session import Session
+from mv3d.data.skeletons import SKELETONS
+from mv3d.errors import ConfigError, SessionError
+from mv3d.export.registry import export_paths, export_poses
+from mv3d.files.keypoints import read_keypoints
+from mv3d.files.multiview import match_times
+from mv3d.files.recording import Recording, session_rig
+from mv3d.files.rigs import read_rig
+from mv3d.files.writing import check_output_folder, refuse_overwriting, write_text
+from mv3d.pictures import report
+from mv3d.progress import Progress, silent
+from mv3d.reconstruct.keypoints import reconstruct_keypoints, select_performer
+from mv3d.reconstruct.quality import measure_quality
+from mv3d.result import Result
+from mv3d.viz.movie import write_movie
+from mv3d.viz.viewer import render_scene
+from mv3d.viz.window import show
+
+
+def run(
+    root: str | Path,
+    config: Config,
+    *,
+    overwrite: bool = False,
+    common_time: bool = False,
+    progress: Progress = silent,
+    made_by: str = "mv3d run",
+) -> Result:
+    """The main job: 2D with 3D-guided crops, reconstruction, exports, pictures and report.
+
+    Raises:
+        Mv3dError: what is wrong with the session; earlier outputs stay as they were.
+    """
+    started = time.monotonic()
+    recording = open_recording(root, common_time)
+    session, rig = recording.session, recording.rig
+    refuse_overwriting(session.pose3d, overwrite)
+    check_output_folder(session.root)
+    keypoints, outlines = find_guided(recording, config, progress)
+    poses3d, chosen = reconstruct_keypoints(rig, keypoints, config.reconstruct)
+    quality = measure_quality(rig, chosen.xy, chosen.score, poses3d, config.reconstruct.triangulation)
+    poses2d = to_poses2d(recording, keypoints)
+    outputs = _save(session, poses2d, poses3d)
+    name = session.root.resolve().name
+    exported = export_poses(poses3d, session.export, config.output.formats, name, rig, poses2d)
+    drawn = draw(recording, config.output, poses2d, poses3d, outlines, progress)
+    notes = (*recording.notes, *drawn.notes)
+    outputs |= {path.suffix.lstrip(".") or path.name: path for path in exported} | drawn.outputs
+    result = Result(rig, poses2d, poses3d, quality, notes, outputs)
+    if config.output.report:
+        facts = {"run time": f"{time.monotonic() - started:.0f} s", "2D network": config.pose2d.model}
+        report(session.report, result, config, drawn.stills, name, facts)
+        outputs["report"] = session.report
+    _write_session_file(recording, config, made_by)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class KeypointSource:
+    """Keypoints and rig from elsewhere.
+
+    Attributes:
+        rig: rig file of any known format.
+        keypoints: folder of `<camera>.npz`, or of OpenPose JSON per camera.
+        fps: frames per second of OpenPose JSON.
+        skeleton: name of its joint order where the number of joints does not tell it.
+        units: unit of length of the rig file, if not its format's own.
+    """
+
+    rig: Path
+    keypoints: Path
+    fps: float = 30.0
+    skeleton: str | None = None
+    units: str | None = None
+
+
+def reconstruct_files(source: KeypointSource, out: Path, config: Config, *, overwrite: bool = False) -> Result:
+    """Reconstruct from any keypoints and any rig; writes `out`."""
+    if not source.fps > 0:
+        raise ConfigError(f"--fps is {source.fps}; a positive number is wanted")
+    if source.skeleton is not None and source.skeleton not in SKELETONS:
+        raise ConfigError(f"skeleton {source.skeleton!r} is unknown; there are {', '.join(SKELETONS)}")
+    refuse_overwriting(out, overwrite)
+    rig = read_rig(source.rig, units=source.units)
+    skeleton = SKELETONS[source.skeleton] if source.skeleton else None
+    result = reconstruct_poses2d(rig, read_keypoints(source.keypoints, rig.names, source.fps, skeleton), config)
+    check_output_folder(out.parent)
+    result.poses3d.save(out)
+    return replace(result, outputs={"pose3d": out})
+
+
+def reconstruct_poses2d(rig: Rig, poses2d: Mapping[str, Poses2D], config: Config) -> Result:
+    """Reconstruct the performer from detections of all views, by camera name."""
+    poses = [poses2d[name] for name in rig.names]
+    timeline = match_times([p.timestamps for p in poses])
+    keypoints = select_performer(rig, poses, timeline.timestamps, timeline.index, timeline.present, config.reconstruct)
+    poses3d, chosen = reconstruct_keypoints(rig, keypoints, config.reconstruct)
+    quality = measure_quality(rig, chosen.xy, chosen.score, poses3d, config.reconstruct.triangulation)
+    return Result(rig, dict(poses2d), poses3d, quality, (), {})
+
+
+def reconstruct_session(root: str | Path, config: Config, *, overwrite: bool = False) -> Result:
+    """Reconstruct from the session's pose2d/ again; writes pose3d.npz."""
+    session = Session(Path(root))
+    rig = session_rig(session)
+    if not session.pose2d.is_dir():
+        raise SessionError(f"{session.pose2d}: no keypoints yet; run `mv3d run {root}` or `mv3d pose2d {root}` first")
+    refuse_overwriting(session.pose3d, overwrite)
+    result = reconstruct_poses2d(rig, read_keypoints(session.pose2d, rig.names), config)
+    result.poses3d.save(session.pose3d)
+    return replace(result, outputs={"pose3d": session.pose3d})
+
+
+def export_session(
+    root: str | Path, formats: tuple[str, ...], out: Path | None = None, *, overwrite: bool = False
+) -> list[Path]:
+    """Write a session's skeleton in other formats; refuses to replace files unless told to."""
+    session, rig, poses3d = load_reconstruction(root)
+    name, out = session.root.resolve().name, out or session.export
+    for path in export_paths(out, formats, name):
+        refuse_overwriting(path, overwrite)
+    poses2d = read_keypoints(session.pose2d, rig.names) if session.pose2d.is_dir() else None
+    return export_poses(poses3d, out, formats, name, rig, poses2d)
+
+
+def show_session(root: str | Path) -> None:
+    """Play a session's skeleton in a window until it is closed."""
+    _, rig, poses3d = load_reconstruction(root)
+    show(rig, poses3d)
+
+
+def render_session(root: str | Path, video: Path, *, overwrite: bool = False, progress: Progress = silent) -> None:
+    """Write a session's 3D scene to an MP4."""
+    _, rig, poses3d = load_reconstruction(root)
+    refuse_overwriting(video, overwrite)
+    write_movie(video, progress(render_scene(rig, poses3d), len(poses3d), f"drawing {video.name}"), poses3d.fps)
+
+
+def report_session(root: str | Path, config: Config) -> Path:
+    """Write report.html again from the session's files."""
+    session, rig, poses3d = load_reconstruction(root)
+    result = reconstruct_poses2d(rig, read_keypoints(session.pose2d, rig.names), config)
+    shown = Result(rig, result.poses2d, poses3d, result.quality, (), {})
+    report(session.report, shown, config, [], session.root.resolve().name, {})
+    return session.report
+
+
+def load_reconstruction(root: str | Path) -> tuple[Session, Rig, Poses3D]:
+    """A session's rig and skeleton.
+
+    Raises:
+        SessionError: there is no reconstruction yet.
+    """
+    session = Session(Path(root))
+    if not session.pose3d.is_file():
+        raise SessionError(f"{session.pose3d}: no reconstruction yet; run `mv3d run {root}` first")
+    return session, session_rig(session), Poses3D.load(session.pose3d)
+
+
+def _save(session: Session, poses2d: Mapping[str, Poses2D], poses3d: Poses3D) -> dict[str, Path]:
+    for name, poses in poses2d.items():
+        poses.save(session.pose2d / f"{name}.npz")
+    poses3d.save(session.pose3d)
+    return {"pose2d": session.pose2d, "pose3d": session.pose3d}
+
+
+def _write_session_file(recording: Recording, config: Config, made_by: str) -> None:
+    document = {
+        "made_by": made_by,
+        "mv3d": mv3d.__version__,
+        "run_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": differences(config),
+        "cameras": [
+            {
+                "name": c.name,
+                "source": v.path.name,
+                "size": list(v.size),
+                "fps": round(v.fps, 6),
+                "frames": v.frame_count,
+            }
+            for c, v in zip(recording.rig, recording.videos, strict=True)
+        ],
+    }
+    write_text(recording.session.root / "session.yaml", yaml.safe_dump(document, sort_keys=False))

@@ -1,0 +1,56 @@
+"""The figures of a reconstruction as a few lines of text."""
+
+import numpy as np
+
+from mv3d.data.quality import Quality
+
+# A constant disagreement of a camera below this is within what clothes and detectors explain.
+_NOTABLE_SHIFT_PX = 5.0
+# Correcting the shift must lower the left-out error by this share to be worth a line.
+_NOTABLE_GAIN = 0.1
+
+
+def quality_lines(quality: Quality) -> list[str]:
+    """A table of cameras, the bones, the coverage, and a word on cameras that disagree."""
+    limbs = list(quality.limb_joints)
+    header = f"{'camera':<14}{'left-out px':>12}{'reprojection px':>17}{'shift px':>12}{'limbs seen':>12}"
+    lines = [header, "-" * len(header)]
+    for v, name in enumerate(quality.cameras):
+        error = _median(quality.reprojection_px[:, v, limbs])
+        shift = f"{quality.shift_px[v, 0]:+.0f}, {quality.shift_px[v, 1]:+.0f}"
+        seen = quality.coverage_2d[v, limbs].mean() if limbs else float("nan")
+        lines.append(f"{name[:13]:<14}{quality.left_out_px[v]:>12.1f}{error:>17.1f}{shift:>12}{seen:>12.1%}")
+    lines += [
+        "",
+        f"left-out error, mean over cameras   {_mean(quality.left_out_px):6.1f} px"
+        f"  ({_mean(quality.left_out_without_shift_px):.1f} px with each camera's shift taken off)",
+        f"limb joints reconstructed           {quality.limb_coverage:6.1%}"
+        f"  (filled over gaps {quality.filled[limbs].mean() if limbs else 0:.1%})",
+        f"bone length variation, mean         {_mean(quality.bone_cv):6.1%}"
+        f"  (per frame {_mean(quality.bone_cv_per_frame):.1%})",
+        f"jitter, median second difference    {quality.jitter_mm:6.2f} mm",
+    ]
+    return lines + shift_lines(quality)
+
+
+def shift_lines(quality: Quality) -> list[str]:
+    """One line for each camera whose image is constantly displaced against what the others see."""
+    before, after = _mean(quality.left_out_px), _mean(quality.left_out_without_shift_px)
+    if not after < (1 - _NOTABLE_GAIN) * before:
+        return []
+    size = np.linalg.norm(quality.shift_px, axis=1)
+    return [
+        f"{name} is inconsistent by {size[v]:.0f} px with the others: check its calibration"
+        for v, name in enumerate(quality.cameras)
+        if size[v] > _NOTABLE_SHIFT_PX
+    ]
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
+def _mean(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
