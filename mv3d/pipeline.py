@@ -1,5 +1,6 @@
 """The chain as a table of contents: each stage reads and writes the files of one session folder."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,14 +14,15 @@ from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.data.skeletons import SKELETONS
+from mv3d.detection import find_guided, to_poses2d
 from mv3d.errors import ConfigError, SessionError
 from mv3d.export.registry import export_paths, export_poses
 from mv3d.files.keypoints import read_keypoints
 from mv3d.files.multiview import match_times
-from mv3d.files.recording import Recording, session_rig
+from mv3d.files.recording import Recording, open_recording, session_rig
 from mv3d.files.rigs import read_rig
 from mv3d.files.writing import check_output_folder, refuse_overwriting, write_text
-from mv3d.pictures import report
+from mv3d.pictures import draw, report
 from mv3d.progress import Progress, silent
 from mv3d.reconstruct.keypoints import reconstruct_keypoints, select_performer
 from mv3d.reconstruct.quality import measure_quality

@@ -67,7 +67,7 @@ def assemble(
     skeleton: Skeleton,
     config: AssemblyConfig,
     stride: int,
-    cell_offset: float,
+    cell_offset: tuple[float, float],
 ) -> People:
     """Join candidates to people.
 
@@ -80,7 +80,7 @@ def assemble(
         skeleton: limbs and their PAF channels.
         config: thresholds.
         stride: input px per cell.
-        cell_offset: input px of the centre of cell 0.
+        cell_offset: (x, y) input px of cell (0, 0).
     """
     limbs = np.array(skeleton.limbs, np.int64)
     channels = np.array(skeleton.paf_channels, np.int64)
@@ -89,8 +89,9 @@ def assemble(
         (config.paf_threshold, config.paf_share, config.peak_threshold + _COINCIDENCE_BONUS, _COINCIDENCE * size)
     )
     fields = np.ascontiguousarray(pafs, dtype=np.float32)
+    cells = (peaks.xy - np.array(cell_offset, np.float32)) / np.float32(stride)
     which, values = assembly_kernels.score_limbs(
-        peaks.xy, peaks.score, peaks.count, fields, limbs, channels, float(stride), float(cell_offset), rules
+        cells, peaks.score, peaks.count, fields, limbs, channels, float(stride), rules
     )
     parts, totals = assembly_kernels.join_people(peaks.score, peaks.count, limbs, which, values)
     kept = _believable(parts, totals, skeleton, config)

@@ -22,35 +22,34 @@ def _sample(field, x, y):
 
 
 @njit(cache=True)
-def limb_score(field_x, field_y, ax, ay, bx, by, stride, offset, rules):
+def limb_score(field_x, field_y, ax, ay, bx, by, stride, rules):
     """Mean agreement of the field with the direction from A to B; negative where they are not joined.
 
-    Points in network input px. rules: (least agreement of a sample, least share of samples above it, score of two
-    points that nearly coincide, how near that is in px).
+    Points in cells; stride: px per cell. rules: (least agreement of a sample, least share of samples above it, score
+    of two points that nearly coincide, how near that is in px).
     """
     dx, dy = bx - ax, by - ay
     length = np.sqrt(dx * dx + dy * dy)
-    samples = int(min(max(np.round(np.sqrt(5 * max(abs(dx), abs(dy)))), 5), 25))
+    samples = int(min(max(np.round(np.sqrt(5 * stride * max(abs(dx), abs(dy)))), 5), 25))
     total = 0.0
     kept = 0
     if length > 1e-6:
         ux, uy = dx / length, dy / length
         for k in range(samples):
-            x = (ax + dx * k / samples - offset) / stride
-            y = (ay + dy * k / samples - offset) / stride
+            x, y = ax + dx * k / samples, ay + dy * k / samples
             dot = ux * _sample(field_x, x, y) + uy * _sample(field_y, x, y)
             if dot > rules[0]:
                 total += dot
                 kept += 1
     if kept > rules[1] * samples:
         return total / kept
-    if length < rules[3]:
+    if length * stride < rules[3]:
         return rules[2]
     return -1.0
 
 
 @njit(cache=True)
-def score_limbs(xy, score, count, pafs, limbs, channels, stride, offset, rules):
+def score_limbs(xy, score, count, pafs, limbs, channels, stride, rules):
     """Every pair of candidates that its field joins: limb, a, b (ints), PAF score and rank (floats)."""
     capacity = 0
     for i in range(len(limbs)):
@@ -65,7 +64,7 @@ def score_limbs(xy, score, count, pafs, limbs, channels, stride, offset, rules):
             for b in range(count[jb]):
                 s = limb_score(
                     *(field_x, field_y, xy[ja, a, 0], xy[ja, a, 1], xy[jb, b, 0], xy[jb, b, 1]),
-                    *(stride, offset, rules),
+                    *(stride, rules),
                 )
                 if s > 0:
                     which[n, 0], which[n, 1], which[n, 2] = i, a, b

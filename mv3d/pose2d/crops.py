@@ -19,9 +19,10 @@ from mv3d.pose2d.preprocess import PAD_VALUE
 _GRID = 8
 # Where the sine of the angle between up and the line of sight is less, the crop's roll would be noise.
 _LEAST_SINE = 0.1
-# A lens model folded back on itself maps far directions into the image; their way back ends elsewhere (rad).
-_SAME_DIRECTION = 1e-3
+# Stands for "no source px" in the maps; far beyond any border.
 _OUTSIDE = -1e4
+# A minification of 1.97 is shrunk by 2: the loss of sharpness is nil, the aliasing would not be.
+_NEARLY_WHOLE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,66 +154,58 @@ def render(image: UInt8[np.ndarray, "height width 3"], crop: VirtualCamera) -> U
         raise ValueError(
             f"image {image.shape[1]}x{image.shape[0]} of a camera of {crop.camera.size}; resize the camera"
         )
-    positions, shrink = _source_positions(crop)
-    small, origin = _shrunk_region(image, positions, shrink)
-    if small.size == 0:
-        return np.full((crop.size, crop.size, 3), PAD_VALUE, np.uint8)
-    at = ((positions - origin + 0.5) / shrink - 0.5).astype(np.float32)
-    grey = (PAD_VALUE,) * 3
-    return cv2.remap(small, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=grey)  # type: ignore[call-overload]
-
-
-def _source_positions(crop: VirtualCamera) -> tuple[Float[np.ndarray, "size size 2"], int]:
-    """Source px of every crop px, and by what whole factor the crop minifies at its middle."""
     steps = np.arange(0, crop.size + _GRID, _GRID, dtype=float)
-    grid = np.stack(np.meshgrid(steps, steps), axis=-1)
-    coarse = to_source(crop, grid)
-    middle = len(steps) // 2
-    seen = _is_seen(crop, grid, coarse)
-    if seen[middle - 1 : middle + 1, middle - 1 : middle + 1].all():
-        by_x, by_y = (coarse[middle, middle] - coarse[i] for i in ((middle, middle - 1), (middle - 1, middle)))
-        area = abs(by_x[0] * by_y[1] - by_x[1] * by_y[0])
-    else:
-        area = 0.0
-    positions = _interpolated(np.where(seen[..., None], coarse, 0), crop.size)
-    unseen = _interpolated(np.where(seen, 0.0, 1.0), crop.size) > 0
-    positions[unseen] = _OUTSIDE
-    return positions, max(1, int(np.sqrt(area) / _GRID))
+    coarse = to_source(crop, np.stack(np.meshgrid(steps, steps), axis=-1))
+    shrink = _shrink_factor(coarse)
+    region, origin = _shrunk_region(image, coarse, shrink)
+    positions = _interpolated((coarse - origin + 0.5) / shrink - 0.5, crop.size)
+    grey = (PAD_VALUE,) * 3
+    return cv2.remap(  # type: ignore[call-overload]
+        region, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=grey
+    )
 
 
-def _is_seen(crop: VirtualCamera, grid: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Whether crop px have a source px that leads back to them (a polynomial lens may fold far outside its image)."""
-    seen = np.isfinite(source[..., 0] + source[..., 1])
-    if not np.any(crop.camera.lens.dist):
-        return seen
-    width, height = crop.camera.size
-    inside = seen & (source > -_GRID).all(-1) & (source < np.array([width, height]) + _GRID).all(-1)
-    error = np.linalg.norm(to_crop(crop, source[inside]) - grid[inside], axis=-1)
-    seen[inside] = error < _SAME_DIRECTION * crop.focal
-    return seen
+def _shrink_factor(coarse: Float[np.ndarray, "n n 2"]) -> int:
+    """By what whole factor the crop minifies at its middle, at least 1."""
+    middle = len(coarse) // 2
+    here = coarse[middle, middle]
+    by_x, by_y = here - coarse[middle, middle - 1], here - coarse[middle - 1, middle]
+    scale = np.sqrt(abs(by_x[0] * by_y[1] - by_x[1] * by_y[0])) / _GRID
+    return max(1, int(scale + _NEARLY_WHOLE)) if np.isfinite(scale) else 1
 
 
-def _interpolated(coarse: np.ndarray, size: int) -> np.ndarray:
-    """Linear interpolation of a grid of every 8 px to every px."""
-    at = np.arange(size)
-    cell, share = at // _GRID, (at % _GRID) / _GRID
-    share_y = share.reshape(-1, *([1] * (coarse.ndim - 1)))
-    rows = coarse[cell] * (1 - share_y) + coarse[cell + 1] * share_y
-    share_x = share.reshape(1, -1, *([1] * (coarse.ndim - 2)))
-    return rows[:, cell] * (1 - share_x) + rows[:, cell + 1] * share_x
+def _interpolated(coarse: Float[np.ndarray, "n n 2"], size: int) -> Float[np.ndarray, "size size 2"]:
+    """Positions (float32) of every px from those of every eighth; far outside where a neighbour has none."""
+    unseen = np.isnan(coarse).any(axis=-1)
+    positions = _between(np.where(unseen[..., None], _OUTSIDE, coarse).astype(np.float32), size)
+    if unseen.any():
+        touched = _between(unseen[..., None].astype(np.float32), size)[..., 0] > 0
+        positions[touched] = _OUTSIDE
+    return positions
 
 
-def _shrunk_region(image: np.ndarray, positions: np.ndarray, shrink: int) -> tuple[np.ndarray, np.ndarray]:
+def _between(coarse: Float[np.ndarray, "n n c"], size: int) -> Float[np.ndarray, "size size c"]:
+    """Linear interpolation of a grid of every 8 px to every px, along y and then along x."""
+    share = (np.arange(_GRID) / _GRID).astype(np.float32)[:, None]
+    rows = coarse[:-1, None] + np.diff(coarse, axis=0)[:, None] * share[..., None]
+    rows = rows.reshape(-1, *coarse.shape[1:])[:size]
+    full = rows[:, :-1, None] + np.diff(rows, axis=1)[:, :, None] * share
+    return full.reshape(len(rows), -1, coarse.shape[2])[:, :size]
+
+
+def _shrunk_region(
+    image: UInt8[np.ndarray, "height width 3"], coarse: Float[np.ndarray, "n n 2"], shrink: int
+) -> tuple[UInt8[np.ndarray, "height2 width2 3"], Float[np.ndarray, "2"]]:
     """The part of the image that the crop reads, shrunk by area, and the source px of its top left pixel."""
-    size = np.array([image.shape[1], image.shape[0]])
-    inside = ((positions > -1) & (positions < size)).all(-1)
-    if not inside.any():
-        return image[:0, :0], np.zeros(2)
-    low = np.maximum(np.floor(positions[inside].min(0)).astype(int) - shrink, 0)
-    high = np.minimum(np.ceil(positions[inside].max(0)).astype(int) + shrink + 1, size)
-    high = low + np.maximum((high - low) // shrink, 1) * shrink
+    last = np.array([image.shape[1], image.shape[0]]) - 1
+    seen = coarse[~np.isnan(coarse).any(axis=-1)]
+    if not len(seen):
+        return np.full((1, 1, 3), PAD_VALUE, np.uint8), np.zeros(2)
+    low = np.clip(np.floor(seen.min(0)) - shrink, 0, last).astype(int)
+    high = np.clip(np.ceil(seen.max(0)) + shrink, 0, last).astype(int) + 1
+    small = np.maximum((high - low) // shrink, 1)
+    high = np.minimum(low + small * shrink, high)
     region = image[low[1] : high[1], low[0] : high[0]]
     if shrink > 1:
-        small = ((high - low) // shrink).tolist()
-        region = cv2.resize(region, small, interpolation=cv2.INTER_AREA)
-    return region, low
+        region = cv2.resize(region, small.tolist(), interpolation=cv2.INTER_AREA)
+    return region, low.astype(float)

@@ -14,7 +14,7 @@ def fuse_maps(
     pafs: Float[Tensor, "crop pafs h w"],
     crops: tuple[VirtualCamera, ...],
     stride: int,
-    cell_offset: float,
+    cell_offset: tuple[float, float],
 ) -> tuple[Float[Tensor, "maps h w"], Float[Tensor, "pafs h w"]]:
     """Mean of the maps of several crops, on the cells of the first.
 
@@ -26,7 +26,7 @@ def fuse_maps(
         pafs: fields of each crop, x and y channels alternating.
         crops: one for each map, all of one camera and one size.
         stride: crop px per cell.
-        cell_offset: crop px of the centre of cell 0.
+        cell_offset: (x, y) crop px of cell (0, 0).
     """
     heat_sum, paf_sum = heatmaps[0].clone(), pafs[0].clone()
     weight = torch.ones_like(heat_sum[:1])
@@ -43,18 +43,20 @@ def fuse_maps(
 
 
 def _cells_and_turn(
-    first: VirtualCamera, other: VirtualCamera, shape: tuple[int, int], stride: int, cell_offset: float
+    first: VirtualCamera, other: VirtualCamera, shape: tuple[int, int], stride: int, cell_offset: tuple[float, float]
 ) -> tuple[Float[np.ndarray, "h w 2"], Float[np.ndarray, "h w"]]:
     """Where each cell of the first crop lies in the other's cells, and the angle (rad) that turns vectors back."""
     H = crop_from_crop(other, first)
-    x, y = np.meshgrid(*(stride * np.arange(n) + cell_offset for n in shape[::-1]))
+    x, y = np.meshgrid(
+        *(stride * np.arange(n) + first_cell for n, first_cell in zip(shape[::-1], cell_offset, strict=True))
+    )
     points = np.stack([x, y, np.ones_like(x)], axis=-1) @ H.T
     depth = np.where(points[..., 2:] > 0, points[..., 2:], np.nan)
     xy = points[..., :2] / depth
     jacobian = (H[:2, :2] - xy[..., :, None] * H[2, :2]) / depth[..., None]
     # The nearest rotation to a 2x2 matrix [[a, b], [c, d]] turns by atan2(c - b, a + d); vectors go the other way.
     turn = -np.arctan2(jacobian[..., 1, 0] - jacobian[..., 0, 1], jacobian[..., 0, 0] + jacobian[..., 1, 1])
-    return np.nan_to_num((xy - cell_offset) / stride, nan=-1e4), np.nan_to_num(turn)
+    return np.nan_to_num((xy - np.array(cell_offset)) / stride, nan=-1e4), np.nan_to_num(turn)
 
 
 def _sample(maps: Float[Tensor, "channel h w"], cells: Float[np.ndarray, "h w 2"]) -> Float[Tensor, "channel h w"]:

@@ -30,7 +30,7 @@ class Model:
         build: makes the untrained module for a skeleton.
         weights: file name in mv3d/pose2d/weights.
         stride: input px per cell of the maps.
-        cell_offset: input px of the centre of cell 0; cell k lies at `stride * k + cell_offset`.
+        cell_offset: (x, y) input px that cell (0, 0) of the maps stands for; cell k lies at `stride * k + cell_offset`.
     """
 
     name: str
@@ -38,12 +38,26 @@ class Model:
     build: Callable[[Skeleton], nn.Module]
     weights: str
     stride: int
-    cell_offset: float
+    cell_offset: tuple[float, float]
 
 
-# The maps were trained on targets shrunk by area, so cell k stands for input px 8 k to 8 k + 7, centre 8 k + 3.5.
+# Cell k covers input px 8 k to 8 k + 7, yet the network learned to put its peaks a little below and to the right of
+# 8 k + 3.5. Measured on 194 crops of a real session (2,051 joints): each view turned by +-20 to 30 degrees, plain and
+# mirrored, must agree with itself. Found (3.0, 2.45), standard error 0.08; mirroring alone gives x = 3.0 as well.
+_MOBILENET_THIN_OFFSET = (3.0, 2.5)
+
 MODELS = {
-    "mobilenet_thin": Model("mobilenet_thin", COCO_18, MobilenetThin, "mobilenet_thin.safetensors", STRIDE, 3.5),
+    model.name: model
+    for model in (
+        Model(
+            name="mobilenet_thin",
+            skeleton=COCO_18,
+            build=MobilenetThin,
+            weights="mobilenet_thin.safetensors",
+            stride=STRIDE,
+            cell_offset=_MOBILENET_THIN_OFFSET,
+        ),
+    )
 }
 
 

@@ -27,7 +27,7 @@ def find_peaks(
     heatmaps: Float[np.ndarray, "joint h w"],
     threshold: float,
     stride: int,
-    cell_offset: float,
+    cell_offset: tuple[float, float],
     max_candidates: int = 127,
 ) -> Peaks:
     """Local maxima above `threshold`, placed as on cubically upsampled maps, then by a parabola between its pixels.
@@ -39,7 +39,7 @@ def find_peaks(
         heatmaps: the joints' maps, without the background.
         threshold: least value of a peak.
         stride: network input px per cell.
-        cell_offset: input px of the centre of cell 0.
+        cell_offset: (x, y) input px of cell (0, 0).
         max_candidates: the highest are kept (OpenPose: 127).
     """
     joints = len(heatmaps)
@@ -49,4 +49,4 @@ def find_peaks(
     maps = np.ascontiguousarray(heatmaps, dtype=np.float32)
     peaks_kernels.find_peaks(maps, np.float32(threshold), xy, score, count)
     used = int(count.max(initial=0))
-    return Peaks(xy[:, :used] * np.float32(stride) + np.float32(cell_offset), score[:, :used], count)
+    return Peaks(xy[:, :used] * np.float32(stride) + np.array(cell_offset, np.float32), score[:, :used], count)
