@@ -12,6 +12,7 @@ from mv3d.data.skeleton import Skeleton
 from mv3d.pose2d.assembly import AssemblyConfig, assemble
 from mv3d.pose2d.crops import VirtualCamera, render, to_source
 from mv3d.pose2d.detections import Detections, merge, no_detections
+from mv3d.pose2d.device import choose_device
 from mv3d.pose2d.fusion import fuse_maps
 from mv3d.pose2d.models import load_network, model_named
 from mv3d.pose2d.peaks import find_peaks
@@ -37,7 +38,7 @@ class PoseEstimator:
 
         Args:
             model: name of the network.
-            device: a torch device: "cpu", "cuda", "cuda:1", ...
+            device: "auto" (a GPU if there is one) or a torch device: "cpu", "cuda", "cuda:1", ...
             weights: a safetensors file; None takes the weights that ship with the package.
             config: thresholds of peaks and people; None takes OpenPose's.
             long_sides: px of the longer side of whole images in the network, one pass for each; a person should be
@@ -52,7 +53,7 @@ class PoseEstimator:
         if not long_sides or min(long_sides) <= 0 or candidates < 1:
             raise ValueError(f"long_sides {tuple(long_sides)} and candidates {candidates} must be positive")
         self._model = model_named(model)
-        self._device = torch.device(device)
+        self._device = choose_device(device)
         self._network = load_network(self._model, weights).to(self._device)
         self._config = config or AssemblyConfig()
         self._long_sides = tuple(long_sides)
