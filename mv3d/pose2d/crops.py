@@ -158,11 +158,9 @@ def render(image: UInt8[np.ndarray, "height width 3"], crop: VirtualCamera) -> U
     coarse = to_source(crop, np.stack(np.meshgrid(steps, steps), axis=-1))
     shrink = _shrink_factor(coarse)
     region, origin = _shrunk_region(image, coarse, shrink)
-    positions = _interpolated((coarse - origin + 0.5) / shrink - 0.5, crop.size)
+    x, y = np.moveaxis(_interpolated((coarse - origin + 0.5) / shrink - 0.5, crop.size), -1, 0)
     grey = (PAD_VALUE,) * 3
-    return cv2.remap(  # type: ignore[call-overload]
-        region, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=grey
-    )
+    return cv2.remap(region, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=grey)
 
 
 def _shrink_factor(coarse: Float[np.ndarray, "n n 2"]) -> int:
@@ -176,7 +174,7 @@ def _shrink_factor(coarse: Float[np.ndarray, "n n 2"]) -> int:
 
 def _interpolated(coarse: Float[np.ndarray, "n n 2"], size: int) -> Float[np.ndarray, "size size 2"]:
     """Positions (float32) of every px from those of every eighth; far outside where a neighbour has none."""
-    unseen = np.isnan(coarse).any(axis=-1)
+    unseen = np.isnan(coarse[..., 0])
     positions = _between(np.where(unseen[..., None], _OUTSIDE, coarse).astype(np.float32), size)
     if unseen.any():
         touched = _between(unseen[..., None].astype(np.float32), size)[..., 0] > 0
@@ -198,7 +196,7 @@ def _shrunk_region(
 ) -> tuple[UInt8[np.ndarray, "height2 width2 3"], Float[np.ndarray, "2"]]:
     """The part of the image that the crop reads, shrunk by area, and the source px of its top left pixel."""
     last = np.array([image.shape[1], image.shape[0]]) - 1
-    seen = coarse[~np.isnan(coarse).any(axis=-1)]
+    seen = coarse[~np.isnan(coarse[..., 0])]
     if not len(seen):
         return np.full((1, 1, 3), PAD_VALUE, np.uint8), np.zeros(2)
     low = np.clip(np.floor(seen.min(0)) - shrink, 0, last).astype(int)

@@ -134,22 +134,23 @@ def _tensor(data: memoryview) -> np.ndarray:
             listed.append(_listed(number, wire, value))
     if dtype is None:
         _refuse("a constant that is neither float32 nor int32")
+    return _filled(dtype, shape, content, listed)
+
+
+def _filled(dtype: np.dtype, shape: tuple[int, ...], content: memoryview, listed: list[np.ndarray]) -> np.ndarray:
+    """The elements, raw or listed; a single listed one stands for all (TensorProto's rule) and takes no more memory."""
     count = int(np.prod(shape, dtype=np.int64))
-    return _filled(dtype, count, content, listed).reshape(shape)
-
-
-def _filled(dtype: np.dtype, count: int, content: memoryview, listed: list[np.ndarray]) -> np.ndarray:
-    """The elements, either raw or listed; one listed element stands for all (TensorProto's rule)."""
     if len(content):
         if len(content) != count * dtype.itemsize:
             _refuse("a tensor whose bytes do not fit its shape")
-        return np.frombuffer(content, dtype)
-    values = np.concatenate(listed) if listed else np.zeros(0)
-    if len(values) != count and not (len(values) == 1 and count * dtype.itemsize <= _MAX_BYTES):
+        return np.frombuffer(content, dtype).reshape(shape)
+    values = np.concatenate(listed).astype(dtype) if listed else np.zeros(0, dtype)
+    if len(values) == 1:
+        return np.broadcast_to(values[0], shape)
+    if len(values) != count:
         _refuse("a tensor whose elements do not fit its shape")
-    out = np.array(np.broadcast_to(values.astype(dtype), (count,)))
-    out.setflags(write=False)
-    return out
+    values.setflags(write=False)
+    return values.reshape(shape)
 
 
 def _listed(number: int, wire: int, value: int | memoryview) -> np.ndarray:
@@ -171,7 +172,7 @@ def _shape(data: memoryview) -> tuple[int, ...]:
         if number == 2:
             sizes = [_number(v) for n, _, v in _fields(_bytes(value)) if n == 1]
             shape.append(sizes[0] if sizes else 0)
-    if len(shape) > _MAX_DIMENSIONS or np.prod([float(n) for n in shape]) > _MAX_BYTES:
+    if len(shape) > _MAX_DIMENSIONS or np.prod([max(float(n), 1.0) for n in shape]) > _MAX_BYTES:
         _refuse("a tensor that is too large")
     return tuple(shape)
 
