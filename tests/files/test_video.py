@@ -57,6 +57,23 @@ def test_variable_frame_rate_is_respected(make_video, name):
     assert [number_of(image) for _, image in frames] == list(range(2, 8))
 
 
+def test_frames_cut_off_by_an_edit_list_are_not_counted(make_video, tmp_path):
+    """A trim without re-encoding keeps the frames from the last key frame on, and marks them as not to be shown."""
+    if not hasattr(av.container.OutputContainer, "add_stream_from_template"):
+        pytest.skip("this PyAV copies streams otherwise")
+    with av.open(str(make_video())) as source, av.open(str(tmp_path / "trim.mp4"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                cut = 8 * packet.duration
+                packet.pts, packet.dts, packet.stream = packet.pts - cut, packet.dts - cut, stream
+                target.mux(packet)
+    info = probe_video(tmp_path / "trim.mp4")
+    frames = list(read_frames(tmp_path / "trim.mp4"))
+    assert [number_of(image) for _, image in frames] == list(range(8, 30))
+    np.testing.assert_allclose(info.timestamps, np.arange(22) / 25, atol=1e-9)
+
+
 @pytest.mark.parametrize(("rotation", "bright"), [(0, (0, 0)), (90, (1, 0)), (180, (1, 1)), (-90, (0, 1))])
 def test_rotation_metadata(make_video, rotation, bright):
     """The stored image is bright at top left; `bright` says in which (row, column) half it is shown."""
