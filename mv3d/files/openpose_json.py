@@ -4,7 +4,6 @@ A point is x, y, c in pixels of the source image; c == 0 means that it was not f
 """
 
 import json
-import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -130,8 +129,12 @@ def _body(path: Path, person: object) -> np.ndarray:
         raise FormatError(f"{path}: a person without pose_keypoints_2d")
     if not all(isinstance(v, int | float) for v in values) or len(values) % 3:
         raise FormatError(f"{path}: pose_keypoints_2d must be a list of x, y, score")
-    body = np.array([float(v) if math.isfinite(v) else 0.0 for v in values]).reshape(-1, 3)
-    return np.clip(body, (-1e6, -1e6, 0.0), (1e6, 1e6, 1.0))
+    try:
+        body = np.array(values, dtype=np.float64).reshape(-1, 3)
+    except OverflowError as error:
+        raise FormatError(f"{path}: pose_keypoints_2d holds a number without bound") from error
+    body[~np.isfinite(body).all(1)] = (np.nan, np.nan, 0.0)
+    return np.clip(body, (-np.inf, -np.inf, 0.0), (np.inf, np.inf, 1.0))  # scores slightly above 1 do occur
 
 
 def skeleton_of(sequences: Sequence[JsonSequence]) -> Skeleton:

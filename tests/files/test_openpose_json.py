@@ -96,6 +96,8 @@ def test_odd_numbers_are_missing_points(tmp_path):
     poses = read_openpose_json(tmp_path, 1)
     assert poses.score[0, 0, 3] == 1
     assert np.isfinite(poses.xy[0, 0, 3]).all()
+    assert np.isnan(poses.xy[0, 0, 2]).all()
+    assert poses.score[0, 0, 2] == 0
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,7 @@ def test_odd_numbers_are_missing_points(tmp_path):
         b'{"people": [{"pose_keypoints_2d": [1, 2]}]}',
         b'{"people": [{"pose_keypoints_2d": [1, 2, "x"]}]}',
         b'{"people": [{"pose_keypoints_2d": [1, 2, 1e400]}]}',
+        b'{"people": [{"pose_keypoints_2d": [1, 2, 1' + b"0" * 400 + b"]}]}",
         b'{"people": ' + b"[" * 100_000,
     ],
 )
