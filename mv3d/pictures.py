@@ -1,6 +1,6 @@
 """Videos, stills and report of a reconstruction."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import yaml
 import mv3d
 from mv3d.config import Config, OutputConfig, differences
 from mv3d.data.poses import Poses2D, Poses3D
+from mv3d.data.rig import Rig
 from mv3d.files.recording import Recording
 from mv3d.progress import Progress
 from mv3d.result import Result
@@ -23,12 +24,16 @@ from mv3d.viz.viewer import render_scene
 _STILLS_AT = (0.1, 0.5, 0.9)
 
 
+Still = tuple[str, np.ndarray]
+"""A picture for the report: title and BGR image."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """Videos made, stills kept for the report as (title, BGR picture), and what could not be drawn."""
+    """Videos made, by what they show; stills kept for the report; and what could not be drawn, a sentence each."""
 
     outputs: dict[str, Path]
-    stills: list[tuple[str, np.ndarray]]
+    stills: list[Still]
     notes: list[str]
 
 
@@ -40,41 +45,48 @@ def draw(
     outlines: np.ndarray,
     progress: Progress,
 ) -> Drawn:
-    """The videos that were asked for; what cannot be drawn here becomes a note, not a failure of the whole run."""
-    session, rig, count = recording.session, recording.rig, len(poses3d)
-    sources: list[tuple[str, Path, Callable[[], Iterable[np.ndarray]]]] = []
+    """The videos that were asked for, in the session."""
+    session, drawn = recording.session, Drawn({}, [], [])
     if config.overlay:
-        views = list(poses2d.values())
-        overlay = lambda: overlay_frames(recording.images(), rig, views, poses3d, outlines)  # noqa: E731
-        sources.append(("overlay", session.overlay_video, overlay))
+        frames = overlay_frames(recording.images(), recording.rig, list(poses2d.values()), poses3d, outlines)
+        drawn.stills.extend(_movie(session.overlay_video, frames, poses3d, progress))
+        drawn.outputs["overlay"] = session.overlay_video
     if config.scene:
-        sources.append(("scene", session.scene_video, lambda: render_scene(rig, poses3d)))
-    drawn = Drawn({}, [], [])
-    for name, path, pictures in sources:
-        try:
-            write_movie(
-                path, _kept(progress(pictures(), count, f"drawing {path.name}"), name, count, drawn), poses3d.fps
-            )
-            drawn.outputs[name] = path
-        except SceneError as error:
-            drawn.notes.append(f"{path.name} was not made: {error}")
+        stills, notes = draw_scene(session.scene_video, recording.rig, poses3d, progress)
+        drawn.stills.extend(stills)
+        drawn.notes.extend(notes)
+        if stills:
+            drawn.outputs["scene"] = session.scene_video
     return drawn
 
 
-def _kept(pictures: Iterable[np.ndarray], name: str, count: int, drawn: Drawn) -> Iterator[np.ndarray]:
-    """Pass pictures on and keep a few."""
-    wanted = {round(share * (count - 1)) for share in _STILLS_AT}
-    for frame, picture in enumerate(pictures):
-        if frame in wanted:
-            drawn.stills.append((f"{name}, frame {frame}", picture))
-        yield picture
+def draw_scene(path: Path, rig: Rig, poses3d: Poses3D, progress: Progress) -> tuple[list[Still], list[str]]:
+    """The 3D scene as a video; where Open3D cannot draw, a note instead of a failure of the whole run."""
+    try:
+        return _movie(path, render_scene(rig, poses3d), poses3d, progress), []
+    except SceneError as error:
+        return [], [f"{path.name} was not made: {error}"]
+
+
+def _movie(path: Path, frames: Iterable[np.ndarray], poses3d: Poses3D, progress: Progress) -> list[Still]:
+    count = len(poses3d)
+    wanted, stills = {round(share * (count - 1)) for share in _STILLS_AT}, []
+
+    def kept() -> Iterator[np.ndarray]:
+        for frame, picture in enumerate(progress(frames, count, f"drawing {path.name}")):
+            if frame in wanted:
+                stills.append((f"{path.stem}, frame {frame}", picture))
+            yield picture
+
+    write_movie(path, kept(), poses3d.fps or 1.0)
+    return stills
 
 
 def report(
     path: Path,
     result: Result,
     config: Config,
-    stills: list[tuple[str, np.ndarray]],
+    stills: list[Still],
     title: str,
     facts: dict[str, str],
 ) -> None:

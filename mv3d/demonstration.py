@@ -1,0 +1,123 @@
+"""What `mv3d demo` does: the main job on a recording that anybody can have, or on one whose truth is known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from mv3d.config import Config
+from mv3d.data.poses import Poses3D
+from mv3d.data.rig import Rig
+from mv3d.data.session import Session
+from mv3d.data.skeletons import BODY_25
+from mv3d.demo import fetch_demo, make_demo_session
+from mv3d.errors import SessionError
+from mv3d.export.registry import export_poses
+from mv3d.files.rigs import read_rig
+from mv3d.files.sessions import find_sources, match_names
+from mv3d.files.writing import check_output_folder, write_text
+from mv3d.pictures import draw_scene, report
+from mv3d.pipeline import reconstruct_poses2d, run
+from mv3d.progress import Progress, silent
+from mv3d.result import Result
+from mv3d.synthetic.observations import observe
+from mv3d.synthetic.performer import standing_person, walking_person
+from mv3d.synthetic.rigs import camera_ring
+
+_MADE_BY = "mv3d demo"
+_MADE_BY_SYNTHETIC = "mv3d demo --synthetic"
+# A mild barrel distortion, as webcams and action cameras in their linear mode have.
+_DISTORTION = np.array([-0.12, 0.05, 3e-4, -3e-4])
+# 95 % point of the chi-square distribution with three degrees of freedom.
+_CHI2_3_95 = 7.815
+
+
+def prepare_real(out: Path, cache: Path | None) -> Path:
+    """Fetch the real recording and lay it out as a session with its rig; returns the session folder."""
+    _refuse_foreign(out, _MADE_BY)
+    check_output_folder(out)
+    session = make_demo_session(fetch_demo(cache), out)
+    if not session.rig.exists():
+        rig = read_rig(session.root / "calibration" / "Calib.qca.txt")
+        matched = match_names(rig.names, tuple(find_sources(session.videos)))
+        _renamed(rig, matched).save(session.rig)
+    return session.root
+
+
+def run_real(root: Path, config: Config, progress: Progress = silent) -> Result:
+    """The main job on the demo session."""
+    return run(root, config, overwrite=True, progress=progress, made_by=_MADE_BY)
+
+
+def run_synthetic(
+    out: Path, config: Config, frames: int = 300, progress: Progress = silent
+) -> tuple[Result, list[str]]:
+    """A walking performer and a bystander as keypoints of four cameras; also returns lines on the errors."""
+    _refuse_foreign(out, _MADE_BY_SYNTHETIC)
+    check_output_folder(out)
+    session = Session(out)
+    rig = camera_ring(4, distortion=_DISTORTION, seed=0)
+    truth, timestamps = walking_person(frames, seed=0)
+    bystander = standing_person((1.6, 1.2), 0.5, frames, seed=1)
+    poses2d = observe(rig, truth, timestamps, BODY_25, bystander=bystander, bystander_views=("cam01", "cam02"), seed=0)
+    result = reconstruct_poses2d(rig, poses2d, config)
+    rig.save(session.rig)
+    for name, poses in poses2d.items():
+        poses.save(session.pose2d / f"{name}.npz")
+    result.poses3d.save(session.pose3d)
+    exported = export_poses(result.poses3d, session.export, config.output.formats, "synthetic", rig, poses2d)
+    stills, notes = draw_scene(session.scene_video, rig, result.poses3d, progress) if config.output.scene else ([], [])
+    errors = error_lines(result.poses3d, truth)
+    outputs = {"pose3d": session.pose3d} | {path.suffix.lstrip(".") or path.name: path for path in exported}
+    outputs |= {"scene": session.scene_video} if stills else {}
+    outputs |= {"report": session.report}
+    result = Result(rig, result.poses2d, result.poses3d, result.quality, tuple(notes), outputs)
+    facts = {key: value.strip() for key, _, value in (line.partition(":") for line in errors)}
+    report(session.report, result, config, stills, "synthetic performer", facts)
+    write_text(out / "session.yaml", yaml.safe_dump({"made_by": _MADE_BY_SYNTHETIC, "seed": 0, "frames": frames}))
+    return result, ["", *errors]
+
+
+def error_lines(poses: Poses3D, truth: np.ndarray) -> list[str]:
+    """Errors of person 0 against the true joints (frame, joint, 3)."""
+    smooth = np.linalg.norm(poses.xyz[:, 0] - truth, axis=-1) * 1e3
+    single = np.linalg.norm(poses.xyz_per_frame[:, 0] - truth, axis=-1) * 1e3
+    return [
+        f"error against the truth, smoothed: mean {np.nanmean(smooth):.2f} mm, 99 % below"
+        f" {np.nanpercentile(smooth, 99):.1f} mm, {np.isfinite(smooth).mean():.1%} of the joints",
+        f"error against the truth, per frame: mean {np.nanmean(single):.2f} mm, 99 % below"
+        f" {np.nanpercentile(single, 99):.1f} mm, {np.isfinite(single).mean():.1%} of the joints",
+        f"truth inside the 95 % ellipsoid: {_share_inside(poses, truth):.1%} of the joints",
+    ]
+
+
+def _share_inside(poses: Poses3D, truth: np.ndarray) -> float:
+    error = poses.xyz[:, 0] - truth
+    known = np.isfinite(error).all(-1)
+    error, covariance = error[known], poses.covariance[:, 0][known].astype(float)
+    distance2 = np.einsum("ni,ni->n", error, np.linalg.solve(covariance, error[..., None])[..., 0])
+    return float((distance2 < _CHI2_3_95).mean())
+
+
+def _renamed(rig: Rig, names: dict[str, str]) -> Rig:
+    """The rig with its cameras called as their videos are."""
+    return Rig(tuple(replace(camera, name=names[camera.name]) for camera in rig))
+
+
+def _refuse_foreign(out: Path, made_by: str) -> None:
+    """Only a folder that is empty, or that this demo made, is written into."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    try:
+        document = yaml.safe_load((out / "session.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        document = None
+    made = document.get("made_by") if isinstance(document, dict) else None
+    if made != made_by and not _is_unfinished(out):
+        raise SessionError(f"{out}: holds something else than `{made_by}` makes; choose another folder with --out")
+
+
+def _is_unfinished(out: Path) -> bool:
+    """A demo session that was interrupted before its session.yaml: only the recording and its rig."""
+    return {path.name for path in out.iterdir()} <= {"videos", "calibration", "cameras.yaml", "LICENSE.pose2sim"}
