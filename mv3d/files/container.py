@@ -36,6 +36,11 @@ _ORDER_ONLY = frozenset({"avi", "h264", "hevc", "mjpeg"})
 # Containers with an index, where a seek lands on the key frame before the time asked; others are read from the start.
 _INDEXED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 _DEFAULT_FPS = 30.0
+# FFmpeg's AVColorRange: limited, full; and the AVColorSpace values that every PyAV can be told: BT.709, FCC, BT.601,
+# SMPTE 240M. The others are left to PyAV.
+_FULL_RANGE = 2
+_RANGES = frozenset({1, _FULL_RANGE})
+_MATRICES = frozenset({1, 4, 5, 7})
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +196,20 @@ def _frames_from(
 
 
 def _upright(frame: VideoFrame, size: tuple[int, int], path: Path) -> np.ndarray:
-    image = turn_upright(frame.to_ndarray(format="bgr24"), display_matrix(frame))
+    image = turn_upright(_to_bgr(frame), display_matrix(frame))
     if (image.shape[1], image.shape[0]) != size:
         raise VideoError(f"{path}: the image size changes within the video, which is not supported; re-encode it")
     return image
+
+
+def _to_bgr(frame: VideoFrame) -> np.ndarray:
+    """BGR in full range, by the matrix and range that the video states; PyAV before 14 does not look at them itself."""
+    stated: dict[str, int] = {}
+    if frame.color_range in _RANGES and not frame.format.is_rgb:
+        stated |= {"src_color_range": frame.color_range, "dst_color_range": _FULL_RANGE}
+    if frame.colorspace in _MATRICES:
+        stated["src_colorspace"] = frame.colorspace
+    return frame.reformat(format="bgr24", **stated).to_ndarray()
 
 
 def display_matrix(frame: VideoFrame) -> Float[np.ndarray, "2 2"]:

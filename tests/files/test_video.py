@@ -102,7 +102,7 @@ def test_display_matrix_moves_pixels_as_it_says(matrix, signs):
 def test_full_and_limited_range_give_the_same_colours(tmp_path):
     image = np.zeros((32, 96, 3), np.uint8)
     image[:, 32:64], image[:, 64:] = (255, 255, 255), (20, 60, 220)
-    for name, wide in (("full.mp4", True), ("limited.mp4", False)):
+    for name, wide in (("limited.mp4", False), ("full.mp4", True)):
         with av.open(str(tmp_path / name), "w") as container:
             stream = container.add_stream("libx264", rate=25)
             stream.width, stream.height, stream.pix_fmt = 96, 32, "yuv420p"
@@ -110,6 +110,8 @@ def test_full_and_limited_range_give_the_same_colours(tmp_path):
             frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(
                 format="yuv420p", dst_colorspace="ITU709", dst_color_range="JPEG" if wide else "MPEG"
             )
+            if wide and min(bytes(frame.planes[0])) > 0:
+                pytest.skip("this PyAV cannot make a full range image")
             container.mux(stream.encode(frame))
             container.mux(stream.encode())
         _, got = next(iter(read_frames(tmp_path / name)))
