@@ -41,6 +41,8 @@ def limb_score(field_x, field_y, ax, ay, bx, by, stride, rules):
             if dot > rules[0]:
                 total += dot
                 kept += 1
+            elif kept + samples - k - 1 <= rules[1] * samples:
+                break
     if kept > rules[1] * samples:
         return total / kept
     if length * stride < rules[3]:
