@@ -18,7 +18,7 @@ _TEXT: Rgb = (235, 235, 235)
 _GAP_PX = 6
 # Common players show 1080p whole; tiles are made smaller when the grid would be larger than that.
 _MAX_WIDTH, _MAX_HEIGHT = 1920, 1080
-_CAPITAL_PX = 10
+_CAPITAL_PX = 10.0
 # Footer: what a viewer must know to read the picture.
 _LEGEND: tuple[tuple[str, Rgb], ...] = (
     ("person's left", VIDEO.left),
@@ -163,7 +163,7 @@ def _footer_lines(width: int) -> list[tuple[int, int]]:
     texts = ["frame 88888 of 88888   88888.888 s", *(text for text, _ in _LEGEND)]
     x, y, places = _GAP_PX, round(0.4 * _CAPITAL_PX), []
     for text in texts:
-        advance = text_size(text, _CAPITAL_PX)[0] + 2 * _CAPITAL_PX
+        advance = text_size(text, _CAPITAL_PX)[0] + round(2 * _CAPITAL_PX)
         if x > _GAP_PX and x + advance > width:
             x, y = _GAP_PX, y + round(1.9 * _CAPITAL_PX)
         places.append((x, y))

@@ -58,7 +58,7 @@ def draw_view(
         _draw_detection(canvas, xy[0], scores[0], skeleton, scale, is_performer=True)
     if label:
         margin = round(6 * scale)
-        draw_label(canvas, label, (margin, margin), max(11 * scale, 7), _WHITE, _DARK)
+        draw_label(canvas, label, (margin, margin), max(11 * scale, 7.0), _WHITE, _DARK)
     return canvas
 
 

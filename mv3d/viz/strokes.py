@@ -13,7 +13,7 @@ _FAR = 8
 
 
 def drawable(xy: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Which of the points (..., 2) px can be drawn: finite and not absurdly far outside the image."""
+    """Which of the points (point, 2) px can be drawn: finite and not absurdly far outside the image."""
     limit = _FAR * max(image.shape[:2])
     return np.isfinite(xy).all(-1) & (np.abs(np.nan_to_num(xy)) < limit).all(-1)
 
@@ -21,22 +21,22 @@ def drawable(xy: np.ndarray, image: np.ndarray) -> np.ndarray:
 def draw_line(
     image: np.ndarray, a: np.ndarray, b: np.ndarray, rgb: Rgb, thickness: int, dash_px: float | None = None
 ) -> None:
-    """Draw a segment in place; with `dash_px` as dashes of that length with gaps of the same length."""
+    """Draw a segment in place; with `dash_px` as dashes of about that length with gaps as long."""
     if not drawable(np.stack([a, b]), image).all():
         return
-    for start, end in _dashes(a, b, dash_px) if dash_px else [(a, b)]:
+    for start, end in _dashes(a, b, dash_px, thickness) if dash_px else [(a, b)]:
         cv2.line(image, _fixed(start), _fixed(end), bgr(rgb), thickness, cv2.LINE_AA, _SHIFT)
 
 
 def draw_disc(image: np.ndarray, center: np.ndarray, radius: float, rgb: Rgb) -> None:
     """Draw a filled circle in place."""
-    if drawable(center, image):
+    if drawable(center[None], image)[0]:
         cv2.circle(image, _fixed(center), round(radius * 2**_SHIFT), bgr(rgb), cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
 
 def draw_ring(image: np.ndarray, center: np.ndarray, radius: float, rgb: Rgb, thickness: int) -> None:
     """Draw a hollow circle in place."""
-    if drawable(center, image):
+    if drawable(center[None], image)[0]:
         cv2.circle(image, _fixed(center), round(radius * 2**_SHIFT), bgr(rgb), thickness, cv2.LINE_AA, _SHIFT)
 
 
@@ -46,11 +46,21 @@ def draw_outline(image: np.ndarray, corners: np.ndarray, rgb: Rgb, thickness: in
         draw_line(image, a, b, rgb, thickness)
 
 
-def _dashes(a: np.ndarray, b: np.ndarray, dash_px: float) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-    """Pieces of the segment; it begins and ends with a dash, so that its ends show."""
-    count = max(1, round((float(np.linalg.norm(b - a)) / dash_px + 1) / 2))
-    cuts = np.linspace(0, 1, 2 * count)
-    return [(a + (b - a) * cuts[k], a + (b - a) * cuts[k + 1]) for k in range(0, 2 * count, 2)]
+def _dashes(a: np.ndarray, b: np.ndarray, dash_px: float, thickness: int) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+    """Pieces of the segment, which begins and ends with one, so that its ends show.
+
+    OpenCV's lines have round ends that stick out by half their thickness: the pieces are shorter by that, so that the
+    gaps stay open.
+    """
+    piece = max(dash_px - thickness, 0.1)
+    gap = dash_px + thickness
+    length = float(np.linalg.norm(b - a))
+    count = max(1, round((length + gap) / (piece + gap)))
+    if count == 1:
+        return [(a, b)] if length < 2 * dash_px else [(a, a), (b, b)]
+    direction, stretch = (b - a) / length, length / (count * piece + (count - 1) * gap)
+    starts = np.arange(count) * (piece + gap) * stretch
+    return [(a + direction * s, a + direction * (s + piece * stretch)) for s in starts]
 
 
 def _fixed(point: np.ndarray) -> tuple[int, int]:

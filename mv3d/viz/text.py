@@ -81,7 +81,7 @@ def label_box(text: str, corner: tuple[int, int], capital_px: float) -> Box:
 
 
 def place_labels(
-    wanted: list[Box], taken: list[Box], size: tuple[int, int], step: int = 4, tries: int = 60
+    wanted: list[Box], taken: list[Box], size: tuple[int, int], step: int = 4, tries: int = 120
 ) -> list[Box]:
     """Move label plates up or down until none overlaps another, and into the image.
 

@@ -38,12 +38,12 @@ def show(rig: Rig, poses3d: Poses3D) -> None:
         raise SceneError("Open3D cannot open a window on this display; play the session's scene.mp4 instead")
     try:
         style_window(window)
-        _Player(window, rig, poses3d).run()
+        Player(window, rig, poses3d).run()
     finally:
         window.destroy_window()
 
 
-class _Player:
+class Player:
     """The state of a playing window: which frame it shows, and since when it plays."""
 
     def __init__(self, window: Any, rig: Rig, poses3d: Poses3D) -> None:

@@ -1,0 +1,274 @@
+"""report.html: everything that tells how far a reconstruction can be trusted, in one file that needs nothing else."""
+
+import base64
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from mv3d.data.poses import Poses2D, Poses3D
+from mv3d.data.quality import Quality
+from mv3d.data.rig import Rig
+from mv3d.viz import plots
+from mv3d.viz.verdict import Verdict, inconsistent_cameras, judge
+
+# Wider pictures are shrunk: a report should stay small enough to send.
+_PICTURE_WIDTH = 1600
+_NOT_KNOWN = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table of finished text: each row has a heading and cells; `marked` rows are those to look at."""
+
+    title: str
+    note: str
+    heads: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    marked: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """An image inside the page and the sentence below it."""
+
+    title: str
+    note: str
+    data_uri: str
+
+
+def write_report(
+    path: str | Path,
+    *,
+    title: str,
+    rig: Rig,
+    poses2d: dict[str, Poses2D],
+    poses3d: Poses3D,
+    quality: Quality,
+    pictures: list[tuple[str, np.ndarray]],
+    facts: dict[str, str],
+    warnings: list[str],
+) -> Verdict:
+    """Write the report; it appears whole or not at all.
+
+    Args:
+        path: report.html to make; an older one is replaced.
+        title: what was reconstructed.
+        rig: the cameras.
+        poses2d: detections by camera name.
+        poses3d: the reconstruction.
+        quality: its figures.
+        pictures: (caption, BGR image), such as frames of the overlay and of the scene.
+        facts: versions, settings, run time: anything that tells later how this came about.
+        warnings: sentences of the stages, shown below the verdict.
+
+    Returns:
+        The verdict at the top.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    verdict = judge(rig, quality)
+    page = _template().render(
+        title=title,
+        verdict=verdict,
+        warnings=warnings,
+        summary=_summary(rig, poses3d, quality),
+        tables=[
+            _camera_table(rig, poses2d, poses3d, quality),
+            _bone_table(quality),
+            _joint_table(poses3d, quality),
+        ],
+        plots=_plots(poses3d, quality),
+        pictures=[_Picture(caption, "", _png_uri(_png_of(image))) for caption, image in pictures],
+        facts=facts,
+    )
+    _write_whole(Path(path), page)
+    return verdict
+
+
+def _template() -> Template:
+    folder = Path(__file__).parent / "templates"
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("report.html.j2")
+
+
+def _write_whole(path: Path, page: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(page, encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _summary(rig: Rig, poses3d: Poses3D, quality: Quality) -> list[tuple[str, str]]:
+    """The handful of figures that matter most."""
+    seconds = float(np.ptp(poses3d.timestamps)) if len(poses3d) else 0.0
+    return [
+        ("frames", f"{len(poses3d)} ({seconds:.1f} s at {poses3d.fps:.4g} fps)"),
+        ("cameras", str(len(rig))),
+        ("limb joints found", _percent(quality.limb_coverage)),
+        ("left-out error, mean over cameras", _number(_mean(quality.left_out_px), "px")),
+        ("the same with the shifts taken off", _number(_mean(quality.left_out_without_shift_px), "px")),
+        ("bone length CV, per frame", _percent(_mean(quality.bone_cv_per_frame))),
+        ("bone length CV, smoothed", _percent(_mean(quality.bone_cv))),
+        ("jitter", _number(quality.jitter_mm, "mm", 2)),
+    ]
+
+
+def _camera_table(rig: Rig, poses2d: dict[str, Poses2D], poses3d: Poses3D, quality: Quality) -> _Table:
+    flagged = inconsistent_cameras(rig, quality)
+    limbs = list(quality.limb_joints) or list(range(len(quality.keypoints)))
+    rows = []
+    for view, name in enumerate(quality.cameras):
+        dx, dy = quality.shift_px[view]
+        rows.append(
+            (
+                name,
+                _number(float(quality.left_out_px[view])),
+                _number(float(quality.left_out_without_shift_px[view])),
+                _number(_median(quality.reprojection_px[:, view, limbs])),
+                f"{dx:+.0f}, {dy:+.0f}" if np.isfinite(dx + dy) else _NOT_KNOWN,
+                _percent(float(quality.coverage_2d[view, limbs].mean())),
+                _people(poses2d.get(name)),
+                _number(_millimetres_per_pixel(rig, name, poses3d), "mm", 1),
+            )
+        )
+    note = (
+        "Left out: median distance between what the camera sees and what all other cameras predict there. Without "
+        "shifts: the same after each camera's constant shift was taken off. Reprojection: median distance to the final "
+        "skeleton. Shift: how far (right, down) the camera's image lies off the others' prediction. Limb joints seen: "
+        "share over all frames. People: most people found in one frame. A pixel: its size at the person."
+    )
+    heads = ("camera", "left out, px", "without shifts, px", "reprojection, px", "shift, px", "limb joints seen")
+    marked = frozenset(i for i, name in enumerate(quality.cameras) if name in flagged)
+    return _Table("Cameras", note, (*heads, "people", "a pixel"), rows, marked)
+
+
+def _joint_table(poses3d: Poses3D, quality: Quality) -> _Table:
+    views = poses3d.n_views[:, 0].astype(float) if poses3d.n_views.shape[1] else np.full((1, len(quality.keypoints)), 0)
+    rows = []
+    for j, name in enumerate(quality.keypoints):
+        measured, filled = float(quality.measured[j]), float(quality.filled[j])
+        rows.append(
+            (
+                name,
+                _percent(measured),
+                _percent(filled),
+                _percent(1 - measured - filled),
+                _number(_median(quality.reprojection_px[:, :, j])),
+                _number(_mean(views[:, j])),
+            )
+        )
+    note = (
+        "Measured: at least two cameras agreed. Filled: carried over a short gap by the movement around it. "
+        "Reprojection: median over frames and cameras. Cameras: mean number that agreed."
+    )
+    marked = frozenset(j for j in quality.limb_joints if quality.measured[j] < 0.8)
+    heads = ("joint", "measured", "filled", "missing", "reprojection, px", "cameras")
+    return _Table("Joints", note, heads, rows, marked)
+
+
+def _bone_table(quality: Quality) -> _Table:
+    rows = [
+        (
+            f"{a} to {b}",
+            _number(100 * _mean(quality.bone_length[:, k]), "cm"),
+            _percent(float(quality.bone_cv_per_frame[k])),
+            _percent(float(quality.bone_cv[k])),
+        )
+        for k, (a, b) in enumerate(quality.bones)
+    ]
+    note = (
+        "Bones do not change their length, so the coefficient of variation (CV, standard deviation by mean) tells how "
+        "much is error: per frame before, smoothed after the model of time. A small CV alone does not prove accuracy."
+    )
+    return _Table("Bones", note, ("bone", "mean length", "CV per frame", "CV smoothed"), rows, frozenset())
+
+
+def _plots(poses3d: Poses3D, quality: Quality) -> list[_Picture]:
+    """Each figure with one sentence on how to read it; without frames there is nothing to draw."""
+    if not len(poses3d):
+        return []
+    drawn = [
+        (
+            "Bone lengths over time",
+            "Flat lines are right; a step tells that a joint jumped, a slope that it drifts.",
+            plots.bone_lengths(quality, poses3d),
+        ),
+        (
+            "Reprojection error over time",
+            "A camera above the others disagrees with them; a peak tells when to look at the overlay.",
+            plots.reprojection_over_time(quality, poses3d),
+        ),
+        (
+            "Reprojection error per joint",
+            "Long bars are joints on which the detector and the skeleton disagree.",
+            plots.reprojection_per_joint(quality),
+        ),
+        (
+            "Coverage",
+            "Which joint was measured, filled over a gap, or missing, in each frame.",
+            plots.coverage(poses3d),
+        ),
+        (
+            "Seen by each camera",
+            "Dark cells are joints that a camera hardly sees: a reason to move it.",
+            plots.seen_by_camera(quality),
+        ),
+        (
+            "Joint trajectories",
+            "Position in the world over time; dots far from the line are single frames that went wrong.",
+            plots.trajectories(poses3d),
+        ),
+    ]
+    return [_Picture(title, note, _png_uri(plots.to_png(figure))) for title, note, figure in drawn]
+
+
+def _people(poses: Poses2D | None) -> str:
+    if poses is None or not len(poses):
+        return _NOT_KNOWN
+    return str(int((poses.score > 0).any(-1).sum(-1).max(initial=0)))
+
+
+def _millimetres_per_pixel(rig: Rig, name: str, poses3d: Poses3D) -> float:
+    """Size of a pixel at the median distance of the performer along the camera's axis; NaN if nobody is in front."""
+    if not poses3d.xyz.shape[1]:
+        return float("nan")
+    depth = rig[name].to_camera(poses3d.xyz[:, 0])[..., 2]
+    return 1000 * _median(depth[depth > 0]) / float(rig[name].lens.K[0, 0])
+
+
+def _png_of(image: np.ndarray) -> bytes:
+    """PNG file of a BGR image, shrunk to the width of a page."""
+    if image.shape[1] > _PICTURE_WIDTH:
+        height = round(image.shape[0] * _PICTURE_WIDTH / image.shape[1])
+        image = cv2.resize(image, (_PICTURE_WIDTH, height), interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def _png_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _number(value: float, unit: str = "", digits: int = 1) -> str:
+    return f"{value:.{digits}f} {unit}".strip() if np.isfinite(value) else _NOT_KNOWN
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if np.isfinite(share) else _NOT_KNOWN
+
+
+def _mean(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")
