@@ -36,6 +36,14 @@ class _Page(HTMLParser):
         return "\n".join(piece for piece in self.pieces if piece)
 
 
+@pytest.fixture(autouse=True)
+def _quick_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made but not drawn, which takes a second a report, but for the tests about the pictures."""
+    if "pictures" not in request.node.name:
+        png = cv2.imencode(".png", np.zeros((2, 2, 3), np.uint8))[1].tobytes()
+        monkeypatch.setattr("mv3d.viz.plots.to_png", lambda _: png)
+
+
 def _write(path: Path, scenario, **changes):
     parts = {
         "title": "walk 1",
