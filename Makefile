@@ -38,5 +38,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo "mv3d: $(PYTHON) is older than 3.11; try: make PYTHON=python3.11 ..." >&2; exit 1; }
 	@scripts/install_system_libraries.sh $(PYTHON)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "mv3d: installing the packages of constraints.txt into .venv; this takes some minutes the first time"
 	$(BIN)/python -m pip install --disable-pip-version-check -q $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
 	@touch $@
