@@ -74,7 +74,7 @@ def unproject(
     theta = np.minimum(theta_d, min(np.pi / 2, reach))
     for _ in range(_NEWTON_STEPS):
         error = _theta_d(theta, dist) - theta_d
-        if np.nanmax(np.abs(error), initial=0.0) < _NEWTON_TOLERANCE:
+        if np.max(np.abs(error), initial=0.0, where=~np.isnan(error)) < _NEWTON_TOLERANCE:
             break
         slope = np.maximum(_theta_d_derivative(theta, dist), 1e-3)
         theta = np.clip(theta - np.clip(error / slope, -0.5, 0.5), 0.0, reach)

@@ -108,7 +108,7 @@ def undistort(
     for _ in range(_NEWTON_STEPS):
         bent, by_point, _ = distort_with_jacobians(x, dist)
         error = bent - target
-        if np.nanmax(np.abs(error), initial=0.0) < _NEWTON_TOLERANCE:
+        if np.max(np.abs(error), initial=0.0, where=~np.isnan(error)) < _NEWTON_TOLERANCE:
             break
         x = _within(x - _limited_step(by_point, error), reach)
     lost = ~(np.abs(distort(x, dist) - target).max(-1) < 1e3 * _NEWTON_TOLERANCE)
