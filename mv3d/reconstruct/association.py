@@ -44,7 +44,7 @@ class Sighting:
     Attributes:
         detections: for each view the index of its detection, or None.
         xyz: (joint, 3) m; NaN where fewer than two views agree.
-        support: summed agreement of the views; compares sightings of the same frame or skeleton.
+        support: agreement of the views beyond what they must, in views summed over joints.
     """
 
     detections: tuple[int | None, ...]
@@ -180,22 +180,32 @@ def _within_reach(xyz: np.ndarray, config: AssociationConfig) -> np.ndarray:
 def _join(rig: Rig, pooled: list[Observations], xyz: np.ndarray, config: AssociationConfig) -> Sighting:
     """The best detection of each view for a given 3D person, if it agrees well enough."""
     chosen: list[int | None] = []
-    total = 0.0
+    agreements = np.zeros((len(rig), len(xyz)))
     for view, observations in enumerate(pooled):
         offset = xyz - rig.centers[view]
         bearings, score = observations.bearings[:, 0], observations.score[:, 0]
         depth = np.einsum("djk,jk->dj", bearings, offset)
         distance2 = ((offset - depth[..., None] * bearings) ** 2).sum(-1)
         agreement = np.where(depth > 0, config.tolerance_m**2 / (config.tolerance_m**2 + distance2), 0.0)
-        support = np.nansum(score * agreement, axis=1)
+        agreement = np.where(score > 0, np.nan_to_num(agreement), 0.0)
+        support = (score * agreement).sum(1)
         possible = np.where(np.isfinite(xyz[:, 0]), score, 0.0).sum(1)
         best = int(np.argmax(support)) if len(support) else -1
         if best < 0 or support[best] <= config.least_support * max(possible[best], 1e-9):
             chosen.append(None)
             continue
         chosen.append(best)
-        total += float(support[best])
-    return Sighting(tuple(chosen), xyz, total)
+        agreements[view] = agreement[best]
+    return Sighting(tuple(chosen), xyz, _redundancy(agreements))
+
+
+def _redundancy(agreements: Float[np.ndarray, "view joint"]) -> float:
+    """How much the views agree beyond what they must, in views, summed over joints; scores have no say.
+
+    Each view of a joint gives two numbers and the joint takes three, so one and a half views agree by themselves: two
+    rays nearly always meet somewhere, four do not.
+    """
+    return float(np.maximum(agreements.sum(0) - 1.5, 0.0).sum())
 
 
 def _refined(
