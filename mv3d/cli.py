@@ -5,61 +5,20 @@ Stages are imported inside the commands: torch, numba and OpenCV take seconds, a
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import tyro
-from tqdm import tqdm
 
 import mv3d
 from mv3d.errors import ConfigError, Mv3dError, SessionError
+from mv3d.settings import Settings
 
 if TYPE_CHECKING:
-    from mv3d.config import Config
     from mv3d.result import Result
 
 Session = tyro.conf.Positional[Path]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Settings that most commands share.
-
-    Attributes:
-        config: YAML file with the settings that differ from the defaults.
-        model: 2D network; see `mv3d models list`.
-        device: where the network runs: auto, cpu, cuda, cuda:1, ...
-        mode: sequence smooths over time, frame keeps every frame's own triangulation.
-        allow_empty_views: go on when a camera never sees the performer.
-        quiet: no progress bars and no summary.
-    """
-
-    config: Path | None = None
-    model: str | None = None
-    device: str | None = None
-    mode: Literal["frame", "sequence"] | None = None
-    allow_empty_views: bool = False
-    quiet: bool = False
-
-    def load(self) -> "Config":
-        """The configuration: defaults, then the file, then the flags."""
-        from mv3d.config import Config, load_config
-
-        config = load_config(self.config) if self.config else Config()
-        pose2d, reconstruct = config.pose2d, config.reconstruct
-        pose2d = replace(pose2d, model=self.model or pose2d.model, device=self.device or pose2d.device)
-        reconstruct = replace(
-            reconstruct,
-            mode=self.mode or reconstruct.mode,
-            allow_empty_views=self.allow_empty_views or reconstruct.allow_empty_views,
-        )
-        return replace(config, pose2d=pose2d, reconstruct=reconstruct)
-
-    def progress(self, items: Iterable[Any], length: int, description: str) -> Iterable[Any]:
-        """A progress bar, unless it was asked not to."""
-        return tqdm(items, total=length, desc=description, unit="frame", disable=self.quiet)
 
 
 _DEFAULTS = Settings()
@@ -275,7 +234,7 @@ def _dispatch(arguments: list[str]) -> None:
     flat = {name: entry if callable(entry) else _group(name, entry) for name, entry in _COMMANDS.items()}
     commands, prog = flat, "mv3d"
     if arguments and isinstance(group := _COMMANDS.get(arguments[0]), dict):
-        commands, prog = {**group, "help": _group(arguments[0], group)}, f"mv3d {arguments[0]}"
+        commands, prog = group, f"mv3d {arguments[0]}"
         arguments = arguments[1:]
     if arguments == ["--version"]:
         arguments = ["version"]

@@ -22,7 +22,7 @@ _FLOOR_OF = {room: floor for floor, rooms in enumerate(_FLOORS) for room in room
 # Modules that belong to the room of another name.
 _ROOM_OF_MODULE = {
     **dict.fromkeys(("detection", "pictures", "progress", "result", "summary"), "pipeline"),
-    **dict.fromkeys(("demo", "demonstration"), "cli"),
+    **dict.fromkeys(("demo", "demonstration", "settings"), "cli"),
 }
 _ONLY_IN = {"torch": {"pose2d"}, "open3d": {"viz", "synthetic"}, "av": {"files", "capture"}}
 _KNOW_CALIB = {"calib", "pipeline", "cli"}

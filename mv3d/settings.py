@@ -1,0 +1,50 @@
+"""Settings of the command line that most commands share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from mv3d.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings that most commands share.
+
+    Attributes:
+        config: YAML file with the settings that differ from the defaults.
+        model: 2D network; see `mv3d models list`.
+        device: where the network runs: auto, cpu, cuda, cuda:1, ...
+        mode: sequence smooths over time, frame keeps every frame's own triangulation.
+        allow_empty_views: go on when a camera never sees the performer.
+        quiet: no progress bars and no summary.
+    """
+
+    config: Path | None = None
+    model: str | None = None
+    device: str | None = None
+    mode: Literal["frame", "sequence"] | None = None
+    allow_empty_views: bool = False
+    quiet: bool = False
+
+    def load(self) -> "Config":
+        """The configuration: defaults, then the file, then the flags."""
+        from mv3d.config import Config, load_config
+
+        config = load_config(self.config) if self.config else Config()
+        pose2d, reconstruct = config.pose2d, config.reconstruct
+        pose2d = replace(pose2d, model=self.model or pose2d.model, device=self.device or pose2d.device)
+        reconstruct = replace(
+            reconstruct,
+            mode=self.mode or reconstruct.mode,
+            allow_empty_views=self.allow_empty_views or reconstruct.allow_empty_views,
+        )
+        return replace(config, pose2d=pose2d, reconstruct=reconstruct)
+
+    def progress(self, items: Iterable[Any], length: int, description: str) -> Iterable[Any]:
+        """A progress bar, unless it was asked not to."""
+        return tqdm(items, total=length, desc=description, unit="frame", disable=self.quiet)
