@@ -57,7 +57,7 @@ def overlay_frames(
 
     Args:
         images: for each frame one BGR image per view, in the rig's order; None where a camera has none.
-        rig: the cameras; a tile has the shape of its camera's images.
+        rig: the cameras, whose pixels are the images' pixels; a tile has the shape of its camera's images.
         poses2d: detections of each view, px of its images; a view that ends early shows none from there on.
         poses3d: the reconstruction; its person 0 is projected back.
         crops: outline of the crop looked at, px of the images; NaN where the whole image was.
@@ -138,7 +138,7 @@ def _tile(
     outline = None if outline is None else _rescaled(outline, source, size)
     if poses3d is None or frame >= len(poses3d) or poses3d.xyz.shape[1] == 0:
         return draw_view(canvas, xy, score, outline, None, None, poses2d.skeleton, label)
-    reprojected = _rescaled(camera.project(poses3d.xyz[frame, 0]), camera.size, size)
+    reprojected = _rescaled(camera.project(poses3d.xyz[frame, 0]), source, size)
     return draw_view(canvas, xy, score, outline, reprojected, poses3d.state[frame, 0], poses3d.skeleton, label)
 
 

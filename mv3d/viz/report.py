@@ -17,6 +17,9 @@ from mv3d.viz.verdict import Verdict, inconsistent_cameras, judge
 
 # Wider pictures are shrunk: a report should stay small enough to send.
 _PICTURE_WIDTH = 1600
+# A larger PNG is a photograph: as JPEG it is a tenth of that and looks the same.
+_LARGEST_PNG_BYTES = 400_000
+_JPEG_QUALITY = 90
 _NOT_KNOWN = "–"
 
 
@@ -83,7 +86,7 @@ def write_report(
             _joint_table(poses3d, quality),
         ],
         plots=_plots(poses3d, quality),
-        pictures=[_Picture(caption, "", _png_uri(_png_of(image))) for caption, image in pictures],
+        pictures=[_Picture(caption, "", _picture_uri(image)) for caption, image in pictures],
         facts=facts,
     )
     _write_whole(Path(path), page)
@@ -227,7 +230,7 @@ def _plots(poses3d: Poses3D, quality: Quality) -> list[_Picture]:
             plots.trajectories(poses3d),
         ),
     ]
-    return [_Picture(title, note, _png_uri(plots.to_png(figure))) for title, note, figure in drawn]
+    return [_Picture(title, note, _data_uri("png", plots.to_png(figure))) for title, note, figure in drawn]
 
 
 def _people(poses: Poses2D | None) -> str:
@@ -244,16 +247,19 @@ def _millimetres_per_pixel(rig: Rig, name: str, poses3d: Poses3D) -> float:
     return 1000 * _median(depth[depth > 0]) / float(rig[name].lens.K[0, 0])
 
 
-def _png_of(image: np.ndarray) -> bytes:
-    """PNG file of a BGR image, shrunk to the width of a page."""
+def _picture_uri(image: np.ndarray) -> str:
+    """A BGR image as an address that holds it, shrunk to the width of a page."""
     if image.shape[1] > _PICTURE_WIDTH:
-        height = round(image.shape[0] * _PICTURE_WIDTH / image.shape[1])
+        height = max(round(image.shape[0] * _PICTURE_WIDTH / image.shape[1]), 1)
         image = cv2.resize(image, (_PICTURE_WIDTH, height), interpolation=cv2.INTER_AREA)
-    return cv2.imencode(".png", image)[1].tobytes()
+    png = cv2.imencode(".png", image)[1].tobytes()
+    if len(png) <= _LARGEST_PNG_BYTES:
+        return _data_uri("png", png)
+    return _data_uri("jpeg", cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes())
 
 
-def _png_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _number(value: float, unit: str = "", digits: int = 1) -> str:

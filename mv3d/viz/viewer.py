@@ -10,7 +10,7 @@ from mv3d.data.rig import Rig
 from mv3d.viz.colors import PAPER, Rgb
 from mv3d.viz.renderer import SUPERSAMPLING, captured, hidden_window, look_from, open3d_geometries
 from mv3d.viz.scene import SceneGeometry, scene_geometry
-from mv3d.viz.text import Box, draw_label, draw_text, label_box, place_labels, shortened, text_size
+from mv3d.viz.text import Box, draw_label, label_box, place_labels, shortened
 from mv3d.viz.viewpoint import Viewpoint, default_viewpoint
 
 _INK: Rgb = (45, 48, 56)
@@ -53,9 +53,8 @@ def render_scene(
 
 
 def frame_line(poses3d: Poses3D, frame: int) -> str:
-    """Frame number and time, of constant width."""
-    digits = len(str(len(poses3d)))
-    return f"frame {frame:{digits}d} of {len(poses3d)}   {poses3d.timestamps[frame]:8.3f} s"
+    """Frame number and time."""
+    return f"frame {frame} of {len(poses3d)}, {poses3d.timestamps[frame]:.3f} s"
 
 
 def annotate(image: UInt8[np.ndarray, "height width 3"], scene: SceneGeometry, view: Viewpoint, title: str) -> None:
@@ -84,10 +83,10 @@ def _draw_names(image: np.ndarray, scene: SceneGeometry, view: Viewpoint, capita
 
 
 def _draw_legend(image: np.ndarray, margin: int, capital: float) -> None:
-    x, y = margin, image.shape[0] - margin - round(1.5 * capital)
+    x, y = margin, image.shape[0] - margin - round(2 * capital)
     for text, rgb in (("person's left", PAPER.left), ("person's right", PAPER.right), ("pale: filled", _FAINT)):
-        draw_text(image, text, (x, y), capital, rgb)
-        x += text_size(text, capital)[0] + round(2 * capital)
+        box = draw_label(image, text, (x, y), capital, rgb, _PLATE)
+        x += box.width + round(0.6 * capital)
 
 
 def _is_near(xy: np.ndarray, size: tuple[int, int]) -> bool:

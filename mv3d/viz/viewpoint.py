@@ -14,7 +14,7 @@ _FIELD_OF_VIEW_DEG = 38.0
 # Share of the picture's height that the person's movement fills; the rest is for the floor and the cameras.
 _PERSON_SHARE = 0.5
 # A three-quarter view shows front and side; eyes a little above the person's see the floor.
-_AZIMUTH_DEG = 38.0
+_AZIMUTHS_DEG = (38.0, -38.0, 25.0, -25.0, 52.0, -52.0, 65.0, -65.0)
 _ELEVATION_DEG = 20.0
 _NO_DISTORTION = np.zeros(0)
 
@@ -62,14 +62,17 @@ class Viewpoint:
 
 
 def default_viewpoint(scene: SceneGeometry, size: tuple[int, int]) -> Viewpoint:
-    """Front and side of the person, the whole movement in the picture, from the side that shows more cameras."""
-    sides = [_viewpoint(scene, size, np.deg2rad(angle)) for angle in (_AZIMUTH_DEG, -_AZIMUTH_DEG)]
-    return max(sides, key=lambda view: _cameras_shown(view, scene))
+    """Front and side of the person and the whole movement in the picture.
+
+    Of several such directions the one in which fewest cameras stand in front of the person, then most are shown.
+    """
+    views = [_viewpoint(scene, size, np.deg2rad(angle)) for angle in _AZIMUTHS_DEG]
+    return max(views, key=lambda view: (-_cameras_in_the_way(view, scene), _cameras_shown(view, scene)))
 
 
 def _viewpoint(scene: SceneGeometry, size: tuple[int, int], azimuth: float) -> Viewpoint:
     low, high = scene.extent
-    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    corners = _corners(scene)
     target = corners.mean(0)
     around = rotation_from_vector(azimuth * scene.up) @ scene.facing
     elevation = np.deg2rad(_ELEVATION_DEG)
@@ -84,6 +87,27 @@ def _viewpoint(scene: SceneGeometry, size: tuple[int, int], azimuth: float) -> V
     return Viewpoint(target + distance * direction, target, scene.up, size)
 
 
+def _corners(scene: SceneGeometry) -> np.ndarray:
+    """The eight corners (8, 3) of the box of the movement."""
+    low, high = scene.extent
+    return np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+
+
 def _cameras_shown(view: Viewpoint, scene: SceneGeometry) -> int:
     xy = view.project(scene.camera_xyz)
     return int(((xy >= 0) & (xy < np.array(view.size))).all(-1).sum())
+
+
+def _cameras_in_the_way(view: Viewpoint, scene: SceneGeometry) -> int:
+    """How many drawn cameras are nearer than the person and overlap it in the picture."""
+    body = view.project(_corners(scene))
+    low, high = np.nanmin(body, axis=0), np.nanmax(body, axis=0)
+    count = len(scene.camera_names)
+    points = np.concatenate([scene.frusta.segments.reshape(count, -1, 3), scene.camera_xyz[:, None]], axis=1)
+    xy = view.project(points)
+    forward = (view.target - view.eye) / np.linalg.norm(view.target - view.eye)
+    is_nearer = ((points - view.target) @ forward < 0).all(1)
+    with np.errstate(invalid="ignore"):
+        first, last = np.fmin.reduce(xy, axis=1), np.fmax.reduce(xy, axis=1)
+        overlaps = ((first < high) & (last > low)).all(-1)
+    return int((is_nearer & overlaps).sum())

@@ -99,6 +99,18 @@ def test_pictures_come_through_and_wide_ones_are_shrunk(tmp_path: Path, scenario
     assert (image == (10, 200, 30)).all()
 
 
+def test_photographs_are_kept_small(tmp_path: Path, scenario) -> None:
+    rng = np.random.default_rng(0)
+    photo = cv2.resize(rng.integers(0, 255, (90, 160, 3), dtype=np.uint8), (1600, 900), interpolation=cv2.INTER_CUBIC)
+    _, page = _write(tmp_path / "report.html", scenario, pictures=[("photo", photo)])
+    kind, _, content = page.addresses[0].partition(";base64,")
+    assert kind == "data:image/jpeg"
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
+    # At this quality a smooth picture is off by a few levels.
+    assert np.abs(image.astype(int) - photo).mean() < 5
+    assert len(content) < len(cv2.imencode(".png", photo)[1])
+
+
 def test_hostile_names_stay_text(tmp_path: Path, scenario) -> None:
     evil = "<script>alert(1)</script>"
     # Brackets cannot be in a camera's name, which names files; what follows can.

@@ -8,7 +8,7 @@ from mv3d.data.lens import Fisheye
 from mv3d.data.poses import FILLED, MISSING
 from mv3d.data.rig import Rig
 from mv3d.data.skeletons import BODY_25, COCO_18, HAND_21
-from mv3d.geometry.rotations import rotation_from_vector
+from mv3d.geometry.rotations import look_along, rotation_from_vector
 from mv3d.viz.body import facing_direction, foot_height, up_direction
 from mv3d.viz.colors import PAPER
 from mv3d.viz.scene import BACKGROUND, camera_frusta, scene_geometry, skeleton_geometry
@@ -211,3 +211,18 @@ def test_turning_keeps_distance_and_target(scenario) -> None:
     assert np.linalg.norm(turned.eye - turned.target) == pytest.approx(np.linalg.norm(view.eye - view.target))
     np.testing.assert_allclose(turned.project(view.target), [319.5, 179.5], atol=1e-6)
     np.testing.assert_allclose(view.turned(2 * np.pi).eye, view.eye, atol=1e-9)
+
+
+def test_default_view_avoids_a_camera_in_front_of_the_person(scenario) -> None:
+    scene = scene_geometry(scenario.rig, scenario.poses3d)
+    usual = default_viewpoint(scene, (1280, 720))
+    # A camera on the line of sight, two thirds of the way to the person.
+    center = usual.eye / 3 + usual.target * 2 / 3
+    R = look_along(usual.target - center, np.array([0.0, 0, 1]))
+    blocking = replace(scenario.rig[0], name="blocking", R=R, t=-R @ center)
+    rig = Rig((*scenario.rig, blocking))
+    view = default_viewpoint(scene_geometry(rig, scenario.poses3d), (1280, 720))
+    body = view.project(scenario.poses3d.xyz[0, 0])
+    assert np.linalg.norm(view.eye - usual.eye) > 0.5
+    at = view.project(center)
+    assert not ((at > body.min(0)) & (at < body.max(0))).all()
