@@ -73,7 +73,8 @@ def triangulate_dlt(
     x = np.where(seen[..., None], x_norm, 0.0)
     rows = (x[..., None] * P[None, :, None, 2] - P[None, :, :2]) * np.where(seen, weight, 0.0)[..., None, None]
     _, _, vt = np.linalg.svd(rows.reshape(len(x), -1, 4))
-    xyz = vt[:, -1, :3] / vt[:, -1, 3:]
+    at_infinity = vt[:, -1, 3:] == 0
+    xyz = np.where(at_infinity, np.nan, vt[:, -1, :3] / np.where(at_infinity, 1.0, vt[:, -1, 3:]))
     xyz[seen.sum(1) < 2] = np.nan
     return xyz
 
