@@ -3,9 +3,9 @@
     python scripts/bench_reconstruct.py [KEYPOINTS.npz ...] [--frames 1000] [--json OUT.json]
 
 Without files it makes its own walkers. A file holds K (C, 3, 3), D (C, n), R, t, size, kp (C, F, J, 2) px,
-conf (C, F, J), gt (F, J, 3) m of BODY_25 and fps. Peers of the same run: the linear triangulation of all views that OpenPose and aniposelib
-start from, and OpenCV's of the best pair of views. Times are medians of several runs, in points (joints of a frame) per
-second of process time.
+conf (C, F, J), gt (F, J, 3) m of BODY_25 and fps. Peers of the same run: the linear triangulation of all views that
+OpenPose and aniposelib start from, and OpenCV's of the best pair of views. Times are medians of several runs, in points
+(joints of a frame) per second of process time.
 """
 
 import argparse
