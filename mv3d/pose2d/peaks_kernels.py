@@ -1,35 +1,20 @@
-"""Local maxima of heatmaps at the network's stride, refined as if the maps had been upsampled eightfold."""
+"""Local maxima of heatmaps at the network's stride, and the Gaussian through the cells around each."""
 
 import numpy as np
 from numba import njit
 
-UPSAMPLING = 8
-_FINE = 2 * UPSAMPLING
-_REACH = 2
-
-
-def _cubic_weights() -> np.ndarray:
-    """Weights (fine position, cell) of OpenCV's cubic (a = -0.75) over the five cells around a peak.
-
-    Fine position i lies (i - 7.5) / 8 cells from the peak's cell: where resizing by 8 puts its pixel centres.
-    """
-    a = -0.75
-    offset = (np.arange(_FINE) - (_FINE - 1) / 2) / UPSAMPLING
-    d = np.abs(offset[:, None] - np.arange(-_REACH, _REACH + 1))
-    near = (a + 2) * d**3 - (a + 3) * d**2 + 1
-    far = a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a
-    return np.where(d <= 1, near, np.where(d < 2, far, 0.0)).astype(np.float32)
-
-
-_WEIGHTS = _cubic_weights()
+# A cell at the corner between four of a Gaussian of sigma one cell holds 0.78 of the peak.
+_LEAST_SHARE = 0.78
+# Keeps the logarithm finite; a hundredth of the faintest peak that counts has no say in the fit anyway.
+_FLOOR = 1e-3
+# No peak is farther from the highest cell than this (in cells); at the border it then lies beyond the map.
+_REACH = 0.75
 
 
 @njit(cache=True)
-def _is_coarse_peak(m, y, x, least):
+def _is_highest(m, y, x):
     """At least as high as all neighbours; of equal neighbours the first in reading order counts."""
     v = m[y, x]
-    if not v > least:
-        return False
     height, width = m.shape
     for dy in range(-1, 2):
         for dx in range(-1, 2):
@@ -43,46 +28,74 @@ def _is_coarse_peak(m, y, x, least):
 
 
 @njit(cache=True)
-def _upsample_window(m, y, x, rows, fine):
-    """Cubic values on the 16 x 16 fine positions around a cell, borders replicated."""
-    height, width = m.shape
-    for i in range(5):
-        yy = min(max(y + i - _REACH, 0), height - 1)
-        for f in range(_FINE):
-            total = np.float32(0)
-            for j in range(5):
-                total += _WEIGHTS[f, j] * m[yy, min(max(x + j - _REACH, 0), width - 1)]
-            rows[i, f] = total
-    for g in range(_FINE):
-        for f in range(_FINE):
-            total = np.float32(0)
-            for i in range(5):
-                total += _WEIGHTS[g, i] * rows[i, f]
-            fine[g, f] = total
+def _log_in_row(m, y, x):
+    """Logarithm of a cell; beyond the first or last column, of a Gaussian of sigma one cell through the two within."""
+    last = m.shape[1] - 1
+    if 0 <= x <= last:
+        return np.log(max(float(m[y, x]), _FLOOR))
+    edge, inner = (0, min(1, last)) if x < 0 else (last, max(0, last - 1))
+    return 2 * np.log(max(float(m[y, edge]), _FLOOR)) - np.log(max(float(m[y, inner]), _FLOOR)) - 1.0
 
 
 @njit(cache=True)
-def _vertex(before, middle, after):
-    """Where the parabola through three neighbours is highest, in (-0.5, 0.5) of their spacing."""
-    curvature = before - 2 * middle + after
-    if curvature >= 0:
-        return 0.0
-    return 0.5 * (before - after) / curvature
+def _log_at(m, y, x):
+    """The same, also beyond the first and last row."""
+    last = m.shape[0] - 1
+    if 0 <= y <= last:
+        return _log_in_row(m, y, x)
+    edge, inner = (0, min(1, last)) if y < 0 else (last, max(0, last - 1))
+    return 2 * _log_in_row(m, edge, x) - _log_in_row(m, inner, x) - 1.0
 
 
 @njit(cache=True)
-def _refine(m, y, x, rows, fine):
-    """Value and cell coordinates (x, y) of the highest fine position near a cell."""
-    _upsample_window(m, y, x, rows, fine)
-    best = np.argmax(fine)
-    g, f = best // _FINE, best % _FINE
-    dx = dy = 0.0
-    if 0 < f < _FINE - 1:
-        dx = _vertex(fine[g, f - 1], fine[g, f], fine[g, f + 1])
-    if 0 < g < _FINE - 1:
-        dy = _vertex(fine[g - 1, f], fine[g, f], fine[g + 1, f])
-    middle = (_FINE - 1) / 2
-    return fine[g, f], x + (f + dx - middle) / UPSAMPLING, y + (g + dy - middle) / UPSAMPLING
+def _fit_log_quadratic(m, y, x, normal, right):
+    """Normal equations of log m = c0 + c1 x + c2 y + c3 x^2 + c4 y^2 + c5 x y on 3 x 3 cells, weighted by m^2.
+
+    The weight is that of a Gaussian fit to m itself: an error e of m is an error e / m of its logarithm.
+    """
+    normal[:] = 0
+    right[:] = 0
+    row = np.empty(6)
+    for dy in range(-1, 2):
+        for dx in range(-1, 2):
+            log_value = _log_at(m, y + dy, x + dx)
+            weight = np.exp(2 * log_value)
+            row[0], row[1], row[2], row[3], row[4], row[5] = 1.0, dx, dy, dx * dx, dy * dy, dx * dy
+            for i in range(6):
+                right[i] += weight * row[i] * log_value
+                for j in range(6):
+                    normal[i, j] += weight * row[i] * row[j]
+
+
+@njit(cache=True)
+def _solve(a, b):
+    """Gaussian elimination of a small positive definite system, in place; the solution is left in b."""
+    n = len(b)
+    for i in range(n):
+        for k in range(i + 1, n):
+            factor = a[k, i] / a[i, i]
+            for j in range(i, n):
+                a[k, j] -= factor * a[i, j]
+            b[k] -= factor * b[i]
+    for i in range(n - 1, -1, -1):
+        for j in range(i + 1, n):
+            b[i] -= a[i, j] * b[j]
+        b[i] /= a[i, i]
+
+
+@njit(cache=True)
+def _refine(m, y, x, normal, c):
+    """Height and cell coordinates (x, y) of the Gaussian at a highest cell; the cell itself where none fits."""
+    _fit_log_quadratic(m, y, x, normal, c)
+    _solve(normal, c)
+    det = 4 * c[3] * c[4] - c[5] * c[5]
+    if c[3] < 0 and det > 0:
+        dx = (c[5] * c[2] - 2 * c[4] * c[1]) / det
+        dy = (c[5] * c[1] - 2 * c[3] * c[2]) / det
+        height = np.exp(c[0] + 0.5 * (c[1] * dx + c[2] * dy))
+        dx, dy = min(max(dx, -_REACH), _REACH), min(max(dy, -_REACH), _REACH)
+        return min(height, m[y, x] / _LEAST_SHARE), x + dx, y + dy
+    return float(m[y, x]), float(x), float(y)
 
 
 @njit(cache=True)
@@ -104,31 +117,23 @@ def _insert(xy, score, count, value, x, y):
 
 
 @njit(cache=True)
-def find_peaks(heatmaps, threshold, xy, score, count):
+def find_peaks(heatmaps, threshold, edge, xy, score, count):
     """Fill cell coordinates, scores and counts of each map's peaks, the highest first.
 
-    heatmaps (joint, h, w); xy (joint, capacity, 2), score (joint, capacity), count (joint,) are written.
+    heatmaps (joint, h, w); edge: peaks this close to the maps' outer border, in cells, do not count;
+    xy (joint, capacity, 2), score (joint, capacity), count (joint,) are written.
     """
-    rows = np.empty((5, _FINE), np.float32)
-    fine = np.empty((_FINE, _FINE), np.float32)
-    # A peak between four cells of a heatmap as narrow as the network's keeps three quarters of its height in them.
-    least = 0.5 * threshold
-    edge = 0.5 - 0.5 / UPSAMPLING
+    normal, c = np.empty((6, 6)), np.empty(6)
+    least = _LEAST_SHARE * threshold
     for joint in range(len(heatmaps)):
         m = heatmaps[joint]
+        right, bottom = m.shape[1] - 0.5 - edge, m.shape[0] - 0.5 - edge
         n = 0
         for y in range(m.shape[0]):
             for x in range(m.shape[1]):
-                if not _is_coarse_peak(m, y, x, least):
+                if not (m[y, x] > least and _is_highest(m, y, x)):
                     continue
-                value, px, py = _refine(m, y, x, rows, fine)
-                outside = px <= -edge or py <= -edge or px >= m.shape[1] - 1 + edge or py >= m.shape[0] - 1 + edge
-                if not value > threshold or outside:
-                    continue
-                repeated = False
-                for k in range(n):
-                    if abs(xy[joint, k, 0] - px) + abs(xy[joint, k, 1] - py) < 1.0 / UPSAMPLING:
-                        repeated = True
-                if not repeated:
+                value, px, py = _refine(m, y, x, normal, c)
+                if value > threshold and edge - 0.5 < px < right and edge - 0.5 < py < bottom:
                     n = _insert(xy[joint], score[joint], n, value, px, py)
         count[joint] = n
