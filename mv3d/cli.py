@@ -4,8 +4,10 @@ Stages are imported inside the commands: torch, numba and OpenCV take seconds, a
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from mv3d.result import Result
 
 Session = tyro.conf.Positional[Path]
-
+# What a shell reports of programs ended by SIGINT and SIGPIPE.
+_INTERRUPTED, _READER_LEFT = 130, 141
 
 _DEFAULTS = Settings()
 
@@ -38,7 +41,8 @@ def demo(
     from mv3d import demonstration
 
     if synthetic:
-        result, errors = demonstration.run_synthetic(out or Path("demo_synthetic"), settings.load())
+        root = out or Path("demo_synthetic")
+        result, errors = demonstration.run_synthetic(root, settings.load(), progress=settings.progress)
         _tell(result, settings, errors)
     else:
         root = demonstration.prepare_real(out or Path("demo_session"), cache)
@@ -220,13 +224,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        _dispatch(arguments)
+        try:
+            _dispatch(arguments)
+        finally:
+            sys.stdout.flush()
+        return
+    except BrokenPipeError:
+        _give_up_stdout()
+        sys.exit(_READER_LEFT)
     except Mv3dError as error:
-        sys.exit(_fail(str(error)))
+        problem = str(error)
     except OSError as error:
-        sys.exit(_fail(f"{error.filename or 'file'}: {error.strerror or error}; check the path and the disk"))
+        problem = f"{error.filename or 'file'}: {error.strerror or error}; check the path and the disk"
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
+    # Only here, where the stages' frames are gone, have their progress bars ended the line that they were on.
+    sys.exit(_fail(problem))
 
 
 def _dispatch(arguments: list[str]) -> None:
@@ -248,6 +261,12 @@ def _group(name: str, entries: dict[str, Callable[..., None]]) -> Callable[[], N
 
     show.__doc__ = f"{name} commands: {', '.join(entries)}."
     return show
+
+
+def _give_up_stdout() -> None:
+    """Whoever read our output has left (`| head`); without this Python complains of it on its way out."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import difflib
+import math
+import reprlib
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +12,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from mv3d.errors import ConfigError
+from mv3d.export.registry import export_paths
 from mv3d.guidance import GuidanceConfig
 from mv3d.reconstruct.reconstruction import ReconstructConfig
+
+_TYPE_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,10 @@ class Pose2DConfig:
     device: str = "auto"
     long_sides: tuple[int, ...] = (368,)
 
+    def __post_init__(self) -> None:
+        if not self.long_sides or min(self.long_sides) < 8:
+            raise ValueError(f"long_sides is {list(self.long_sides)}; one or more numbers of at least 8 are wanted")
+
 
 @dataclass(frozen=True, slots=True)
 class OutputConfig:
@@ -45,6 +54,9 @@ class OutputConfig:
     overlay: bool = True
     scene: bool = True
     report: bool = True
+
+    def __post_init__(self) -> None:
+        export_paths(".", self.formats, "name")  # names an unknown format before hours of work, not after
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +84,11 @@ def load_config(path: str | Path) -> Config:
     """
     try:
         document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # PyYAML lets the errors of impossible dates and numbers, and of lists nested too deep, through as they are.
+    except (OSError, ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot read this configuration: {' '.join(str(error).split())}") from error
     try:
-        return _merged(Config(), document or {}, "")
+        return _merged(Config(), {} if document is None else document, "")
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -126,13 +139,25 @@ def _checked(value: Any, wanted: Any, where: str) -> Any:
     if origin is Literal:
         if value in get_args(wanted):
             return value
-        raise ConfigError(f"{where} is {value!r}; one of {', '.join(map(str, get_args(wanted)))} is wanted")
+        raise ConfigError(f"{where} is {reprlib.repr(value)}; one of {', '.join(map(str, get_args(wanted)))} is wanted")
     if origin is tuple:
         if isinstance(value, list):
             return tuple(_checked(item, get_args(wanted)[0], where) for item in value)
-        raise ConfigError(f"{where} is {value!r}; a list is wanted")
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        raise ConfigError(f"{where} is {reprlib.repr(value)}; a list is wanted")
+    if wanted is float:
+        value = _as_float(value)
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-        raise ConfigError(f"{where} is {value!r}; {wanted.__name__} is wanted")
+        raise ConfigError(f"{where} is {reprlib.repr(value)}; {_TYPE_NAMES[wanted]} is wanted")
+    if wanted in (int, float) and not 0 <= value < math.inf:
+        raise ConfigError(f"{where} is {value}; a number of at least 0 is wanted")
     return value
+
+
+def _as_float(value: Any) -> Any:
+    """Whole numbers as floats, and texts of numbers: YAML takes 1e-3 for a text, for want of a dot."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return value
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return value

@@ -16,9 +16,10 @@ from mv3d.errors import SessionError
 from mv3d.export.registry import export_poses
 from mv3d.files.rigs import read_rig
 from mv3d.files.sessions import find_sources, match_names
+from mv3d.files.staging import HIDDEN_PREFIX, written_together
 from mv3d.files.writing import check_output_folder, write_text
 from mv3d.pictures import draw_scene, report
-from mv3d.pipeline import reconstruct_poses2d, run
+from mv3d.pipeline import reconstruct_poses2d, run, save_poses, stale_files
 from mv3d.progress import Progress, silent
 from mv3d.result import Result
 from mv3d.synthetic.observations import observe
@@ -62,21 +63,29 @@ def run_synthetic(
     bystander = standing_person((1.6, 1.2), 0.5, frames, seed=1)
     poses2d = observe(rig, truth, timestamps, BODY_25, bystander=bystander, bystander_views=("cam01", "cam02"), seed=0)
     result = reconstruct_poses2d(rig, poses2d, config)
-    rig.save(session.rig)
-    for name, poses in poses2d.items():
-        poses.save(session.pose2d / f"{name}.npz")
-    result.poses3d.save(session.pose3d)
-    exported = export_poses(result.poses3d, session.export, config.output.formats, "synthetic", rig, poses2d)
-    stills, notes = draw_scene(session.scene_video, rig, result.poses3d, progress) if config.output.scene else ([], [])
     errors = error_lines(result.poses3d, truth)
-    outputs = {"pose3d": session.pose3d} | {path.suffix.lstrip(".") or path.name: path for path in exported}
+    with written_together(out, stale_files(session, "synthetic")) as folder:
+        result = _write_synthetic(Session(folder), result, errors, config, progress)
+        made = {"made_by": _MADE_BY_SYNTHETIC, "seed": 0, "frames": frames}
+        write_text(folder / "session.yaml", yaml.safe_dump(made))
+    outputs = {what: out / path.relative_to(folder) for what, path in result.outputs.items()}
+    return replace(result, outputs=outputs), ["", *errors]
+
+
+def _write_synthetic(session: Session, result: Result, errors: list[str], config: Config, progress: Progress) -> Result:
+    rig, poses3d = result.rig, result.poses3d
+    rig.save(session.rig)
+    outputs = save_poses(session, result.poses2d, poses3d)
+    exported = export_poses(poses3d, session.export, config.output.formats, "synthetic", rig, result.poses2d)
+    outputs |= {path.suffix.lstrip(".") or path.name: path for path in exported}
+    stills, notes = draw_scene(session.scene_video, rig, poses3d, progress) if config.output.scene else ([], [])
     outputs |= {"scene": session.scene_video} if stills else {}
-    outputs |= {"report": session.report}
-    result = Result(rig, result.poses2d, result.poses3d, result.quality, tuple(notes), outputs)
-    facts = {key: value.strip() for key, _, value in (line.partition(":") for line in errors)}
-    report(session.report, result, config, stills, "synthetic performer", facts)
-    write_text(out / "session.yaml", yaml.safe_dump({"made_by": _MADE_BY_SYNTHETIC, "seed": 0, "frames": frames}))
-    return result, ["", *errors]
+    result = replace(result, notes=tuple(notes), outputs=outputs)
+    if config.output.report:
+        facts = {key: value.strip() for key, _, value in (line.partition(":") for line in errors)}
+        report(session.report, result, config, stills, "synthetic performer", facts)
+        outputs["report"] = session.report
+    return result
 
 
 def error_lines(poses: Poses3D, truth: np.ndarray) -> list[str]:
@@ -120,4 +129,5 @@ def _refuse_foreign(out: Path, made_by: str) -> None:
 
 def _is_unfinished(out: Path) -> bool:
     """A demo session that was interrupted before its session.yaml: only the recording and its rig."""
-    return {path.name for path in out.iterdir()} <= {"videos", "calibration", "cameras.yaml", "LICENSE.pose2sim"}
+    there = {path.name for path in out.iterdir() if not path.name.startswith(HIDDEN_PREFIX)}
+    return there <= {"videos", "calibration", "cameras.yaml", "LICENSE.pose2sim"}

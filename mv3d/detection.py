@@ -6,17 +6,19 @@ import numpy as np
 
 from mv3d.config import Config, Pose2DConfig
 from mv3d.data.poses import Poses2D
+from mv3d.data.session import Session
 from mv3d.files.recording import Recording, open_recording
+from mv3d.files.staging import written_together
 from mv3d.files.video import read_frames
 from mv3d.files.writing import check_output_folder, refuse_overwriting
-from mv3d.guidance import Guide, Look
+from mv3d.guidance import Detector, Guide, Look
 from mv3d.pose2d.detections import Detections
 from mv3d.pose2d.estimator import PoseEstimator
 from mv3d.progress import Progress, silent
 from mv3d.reconstruct.keypoints import Keypoints
 
 
-def make_estimator(config: Pose2DConfig) -> PoseEstimator:
+def make_estimator(config: Pose2DConfig) -> Detector:
     """The 2D stage by its settings."""
     return PoseEstimator(config.model, device=config.device, long_sides=config.long_sides)
 
@@ -35,10 +37,7 @@ def find_guided(recording: Recording, config: Config, progress: Progress = silen
     keypoints = Keypoints(
         estimator.skeleton,
         times,
-        np.stack([look.xy for look in looks]),
-        np.stack([look.score for look in looks]),
-        np.stack([look.peaks_xy for look in looks]),
-        np.stack([look.peaks_score for look in looks]),
+        *(_as_in_files([getattr(look, n) for look in looks]) for n in ("xy", "score", "peaks_xy", "peaks_score")),
     )
     return keypoints, _stacked_outlines(looks, len(recording.rig))
 
@@ -50,16 +49,14 @@ def find_in_whole_images(
     recording = open_recording(root, common_time=True)
     session = recording.session
     refuse_overwriting(session.pose2d, overwrite)
-    check_output_folder(session.pose2d)
+    check_output_folder(session.root)
     estimator = make_estimator(config.pose2d)
-    outputs = {}
-    for camera, video in zip(recording.rig, recording.videos, strict=True):
-        frames = progress(read_frames(video.path, info=video), video.frame_count, f"2D pose, {camera.name}")
-        found = [estimator.detect([image])[0] for _, image in frames]
-        poses = _padded(estimator, found, video.timestamps)
-        outputs[camera.name] = session.pose2d / f"{camera.name}.npz"
-        poses.save(outputs[camera.name])
-    return outputs
+    with written_together(session.root, ("pose2d/*.npz",)) as folder:
+        for camera, video in zip(recording.rig, recording.videos, strict=True):
+            frames = progress(read_frames(video.path, info=video), video.frame_count, f"2D pose, {camera.name}")
+            found = [estimator.detect([image])[0] for _, image in frames]
+            _padded(estimator, found, video.timestamps).save(Session(folder).pose2d / f"{camera.name}.npz")
+    return {name: session.pose2d / f"{name}.npz" for name in recording.rig.names}
 
 
 def to_poses2d(recording: Recording, keypoints: Keypoints) -> dict[str, Poses2D]:
@@ -81,7 +78,7 @@ def to_poses2d(recording: Recording, keypoints: Keypoints) -> dict[str, Poses2D]
     return out
 
 
-def _padded(estimator: PoseEstimator, found: list[Detections], timestamps: np.ndarray) -> Poses2D:
+def _padded(estimator: Detector, found: list[Detections], timestamps: np.ndarray) -> Poses2D:
     """Detections of every frame in as many slots as the fullest frame needs."""
     slots = max([len(f) for f in found] + [1])
     joints = len(estimator.skeleton)
@@ -89,6 +86,11 @@ def _padded(estimator: PoseEstimator, found: list[Detections], timestamps: np.nd
     for i, detections in enumerate(found):
         xy[i, : len(detections)], score[i, : len(detections)] = detections.xy, detections.score
     return Poses2D(estimator.skeleton, xy, score, timestamps)
+
+
+def _as_in_files(arrays: list[np.ndarray]) -> np.ndarray:
+    """Rounded as pose2d/ keeps them, so that reconstructing from the files gives the same skeleton to the last bit."""
+    return np.stack(arrays).astype(np.float32).astype(float)
 
 
 def _stacked_outlines(looks: list[Look], views: int) -> np.ndarray:

@@ -5,6 +5,7 @@ This is the one loop of the chain. It joins pose2d and reconstruct, so it lives 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +13,7 @@ from jaxtyping import Float
 from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
 from mv3d.pose2d.crops import VirtualCamera, make_crop, outline
-from mv3d.pose2d.estimator import Detections, PoseEstimator
+from mv3d.pose2d.detections import Detections
 from mv3d.reconstruct.association import AssociationConfig, chosen_keypoints, find_performer, follow
 from mv3d.reconstruct.gravity import up_direction
 from mv3d.reconstruct.tracking import Expectation
@@ -28,6 +29,8 @@ _SEGMENT_SHARES = (
 )
 _TYPICAL_STATURE_M = 1.7
 _STATURE_RANGE_M = (0.7, 2.3)
+# A person of fewer joints says too little of where to look.
+_LEAST_JOINTS = 3
 # Stands in for the image of a view that has none at an instant.
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 
@@ -54,6 +57,32 @@ class GuidanceConfig:
     settling_looks: int = 2
     fill_m: float = 0.2
 
+    def __post_init__(self) -> None:
+        if self.crop_px <= 0 or self.crop_px % 8:
+            raise ValueError(f"crop_px is {self.crop_px}; a positive multiple of 8 is wanted")
+        if self.person_px <= 0:
+            raise ValueError(f"person_px is {self.person_px}; a positive number is wanted")
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """What the loop needs of a 2D stage; `mv3d.pose2d.estimator.PoseEstimator` is one."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints of every detection."""
+        ...
+
+    def detect(self, images: Sequence[np.ndarray], /) -> list[Detections]:
+        """People in whole images (BGR), one result per image."""
+        ...
+
+    def detect_in_crops(
+        self, images: Sequence[np.ndarray], crops: Sequence[Sequence[VirtualCamera]], /
+    ) -> list[Detections]:
+        """People in crops of each image, in source pixels; nobody where an image has no crops."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
@@ -77,9 +106,7 @@ class Look:
 class Guide:
     """Follows the performer through the views, one instant after the other."""
 
-    def __init__(
-        self, rig: Rig, estimator: PoseEstimator, config: GuidanceConfig, association: AssociationConfig
-    ) -> None:
+    def __init__(self, rig: Rig, estimator: Detector, config: GuidanceConfig, association: AssociationConfig) -> None:
         self._rig, self._estimator = rig, estimator
         self._config, self._association = config, association
         self._up = up_direction(rig)
@@ -111,7 +138,9 @@ class Guide:
         for v, detection in zip(there, found, strict=True):
             detections[v] = detection
         sighting = find_performer(self._rig, *_people(detections), self._association)
-        return None if sighting is None else sighting.xyz
+        if sighting is None or np.isfinite(sighting.xyz[:, 0]).sum() < _LEAST_JOINTS:
+            return None
+        return sighting.xyz
 
     def _look_at(self, images: Sequence[np.ndarray | None], predicted: np.ndarray) -> tuple[Look, np.ndarray]:
         crops = [self._crops(view, predicted) for view in range(len(self._rig))]

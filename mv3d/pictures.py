@@ -11,7 +11,11 @@ import mv3d
 from mv3d.config import Config, OutputConfig, differences
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
+from mv3d.data.session import Session
+from mv3d.errors import Mv3dError, SessionError
 from mv3d.files.recording import Recording
+from mv3d.files.video import probe_video, read_frames
+from mv3d.files.writing import why_not_written
 from mv3d.progress import Progress
 from mv3d.result import Result
 from mv3d.viz.grid import overlay_frames
@@ -70,16 +74,37 @@ def draw_scene(path: Path, rig: Rig, poses3d: Poses3D, progress: Progress) -> tu
 
 def _movie(path: Path, frames: Iterable[np.ndarray], poses3d: Poses3D, progress: Progress) -> list[Still]:
     count = len(poses3d)
-    wanted, stills = {round(share * (count - 1)) for share in _STILLS_AT}, []
+    wanted, stills = _still_frames(count), []
 
     def kept() -> Iterator[np.ndarray]:
         for frame, picture in enumerate(progress(frames, count, f"drawing {path.name}")):
             if frame in wanted:
-                stills.append((f"{path.stem}, frame {frame}", picture))
+                stills.append((_still_title(path, frame), picture))
             yield picture
 
     write_movie(path, kept(), poses3d.fps or 1.0)
     return stills
+
+
+def stills_of(session: Session, count: int) -> list[Still]:
+    """The same stills out of the videos that an earlier run left in the session, as far as they can be read."""
+    stills = []
+    for path in (session.overlay_video, session.scene_video):
+        try:
+            info = probe_video(path)
+            for frame in sorted(_still_frames(count)) if info.frame_count == count else ():
+                stills += [(_still_title(path, frame), image) for _, image in read_frames(path, frame, frame + 1, info)]
+        except Mv3dError:  # a report without pictures is better than none
+            continue
+    return stills
+
+
+def _still_frames(count: int) -> set[int]:
+    return {round(share * (count - 1)) for share in _STILLS_AT}
+
+
+def _still_title(video: Path, frame: int) -> str:
+    return f"{video.stem}, frame {frame}"
 
 
 def report(
@@ -90,17 +115,24 @@ def report(
     title: str,
     facts: dict[str, str],
 ) -> None:
-    """Write the HTML report of a result."""
+    """Write the HTML report of a result.
+
+    Raises:
+        SessionError: it cannot be written.
+    """
     settings = yaml.safe_dump(differences(config), default_flow_style=True).strip()
     facts = {"mv3d": mv3d.__version__, "settings that differ from the defaults": settings, **facts}
-    write_report(
-        path,
-        title=title,
-        rig=result.rig,
-        poses2d=result.poses2d,
-        poses3d=result.poses3d,
-        quality=result.quality,
-        pictures=stills,
-        facts=facts,
-        warnings=list(result.notes),
-    )
+    try:
+        write_report(
+            path,
+            title=title,
+            rig=result.rig,
+            poses2d=result.poses2d,
+            poses3d=result.poses3d,
+            quality=result.quality,
+            pictures=stills,
+            facts=facts,
+            warnings=list(result.notes),
+        )
+    except OSError as error:
+        raise SessionError(f"{path}: cannot be written, {why_not_written(error)}") from error

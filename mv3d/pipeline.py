@@ -1,11 +1,14 @@
 """The chain as a table of contents: each stage reads and writes the files of one session folder."""
 
+import glob
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 import mv3d
@@ -15,14 +18,15 @@ from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.data.skeletons import SKELETONS
 from mv3d.detection import find_guided, to_poses2d
-from mv3d.errors import ConfigError, SessionError
+from mv3d.errors import ConfigError, ReconstructionError, SessionError
 from mv3d.export.registry import export_paths, export_poses
 from mv3d.files.keypoints import read_keypoints
 from mv3d.files.multiview import match_times
 from mv3d.files.recording import Recording, open_recording, session_rig
 from mv3d.files.rigs import read_rig
-from mv3d.files.writing import check_output_folder, refuse_overwriting, write_text
-from mv3d.pictures import draw, report
+from mv3d.files.staging import written_together
+from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file, write_text
+from mv3d.pictures import draw, report, stills_of
 from mv3d.progress import Progress, silent
 from mv3d.reconstruct.keypoints import reconstruct_keypoints, select_performer
 from mv3d.reconstruct.quality import measure_quality
@@ -49,24 +53,43 @@ def run(
     started = time.monotonic()
     recording = open_recording(root, common_time)
     session, rig = recording.session, recording.rig
-    refuse_overwriting(session.pose3d, overwrite)
-    check_output_folder(session.root)
+    _check_outputs(session, config, overwrite)
+    if len(rig) < 2:
+        raise ReconstructionError(f"{session.rig}: holds one camera ({rig.names[0]}); 3D needs two or more")
     keypoints, outlines = find_guided(recording, config, progress)
     poses3d, chosen = reconstruct_keypoints(rig, keypoints, config.reconstruct)
     quality = measure_quality(rig, chosen.xy, chosen.score, poses3d, config.reconstruct.triangulation)
     poses2d = to_poses2d(recording, keypoints)
-    outputs = _save(session, poses2d, poses3d)
-    name = session.root.resolve().name
-    exported = export_poses(poses3d, session.export, config.output.formats, name, rig, poses2d)
-    drawn = draw(recording, config.output, poses2d, poses3d, outlines, progress)
-    notes = (*recording.notes, *drawn.notes)
-    outputs |= {path.suffix.lstrip(".") or path.name: path for path in exported} | drawn.outputs
-    result = Result(rig, poses2d, poses3d, quality, notes, outputs)
+    result = Result(rig, poses2d, poses3d, quality, recording.notes, {})
+    with written_together(session.root, stale_files(session)) as folder:
+        staged = replace(recording, session=Session(folder))
+        result = _write(staged, result, outlines, config, session_name(session), started, progress)
+        _write_session_file(staged, config, made_by)
+    outputs = {what: session.root / path.relative_to(folder) for what, path in result.outputs.items()}
+    return replace(result, outputs=outputs)
+
+
+def _write(
+    recording: Recording,
+    result: Result,
+    outlines: np.ndarray,
+    config: Config,
+    name: str,
+    started: float,
+    progress: Progress,
+) -> Result:
+    """Write keypoints, skeleton, exports, videos and report into the recording's session."""
+    session = recording.session
+    outputs = save_poses(session, result.poses2d, result.poses3d)
+    exported = export_poses(result.poses3d, session.export, config.output.formats, name, result.rig, result.poses2d)
+    outputs |= {path.suffix.lstrip(".") or path.name: path for path in exported}
+    drawn = draw(recording, config.output, result.poses2d, result.poses3d, outlines, progress)
+    outputs |= drawn.outputs
+    result = replace(result, notes=(*result.notes, *drawn.notes), outputs=outputs)
     if config.output.report:
         facts = {"run time": f"{time.monotonic() - started:.0f} s", "2D network": config.pose2d.model}
         report(session.report, result, config, drawn.stills, name, facts)
         outputs["report"] = session.report
-    _write_session_file(recording, config, made_by)
     return result
 
 
@@ -91,16 +114,18 @@ class KeypointSource:
 
 def reconstruct_files(source: KeypointSource, out: Path, config: Config, *, overwrite: bool = False) -> Result:
     """Reconstruct from any keypoints and any rig; writes `out`."""
-    if not source.fps > 0:
+    if not 0 < source.fps < math.inf:
         raise ConfigError(f"--fps is {source.fps}; a positive number is wanted")
     if source.skeleton is not None and source.skeleton not in SKELETONS:
         raise ConfigError(f"skeleton {source.skeleton!r} is unknown; there are {', '.join(SKELETONS)}")
     refuse_overwriting(out, overwrite)
     rig = read_rig(source.rig, units=source.units)
     skeleton = SKELETONS[source.skeleton] if source.skeleton else None
-    result = reconstruct_poses2d(rig, read_keypoints(source.keypoints, rig.names, source.fps, skeleton), config)
+    poses2d = read_keypoints(source.keypoints, rig.names, source.fps, skeleton)
     check_output_folder(out.parent)
-    result.poses3d.save(out)
+    result = reconstruct_poses2d(rig, poses2d, config)
+    with whole_file(out) as part:
+        result.poses3d.save(part)
     return replace(result, outputs={"pose3d": out})
 
 
@@ -121,8 +146,10 @@ def reconstruct_session(root: str | Path, config: Config, *, overwrite: bool = F
     if not session.pose2d.is_dir():
         raise SessionError(f"{session.pose2d}: no keypoints yet; run `mv3d run {root}` or `mv3d pose2d {root}` first")
     refuse_overwriting(session.pose3d, overwrite)
+    check_output_folder(session.root)
     result = reconstruct_poses2d(rig, read_keypoints(session.pose2d, rig.names), config)
-    result.poses3d.save(session.pose3d)
+    with whole_file(session.pose3d) as part:
+        result.poses3d.save(part)
     return replace(result, outputs={"pose3d": session.pose3d})
 
 
@@ -131,7 +158,7 @@ def export_session(
 ) -> list[Path]:
     """Write a session's skeleton in other formats; refuses to replace files unless told to."""
     session, rig, poses3d = load_reconstruction(root)
-    name, out = session.root.resolve().name, out or session.export
+    name, out = session_name(session), out or session.export
     for path in export_paths(out, formats, name):
         refuse_overwriting(path, overwrite)
     poses2d = read_keypoints(session.pose2d, rig.names) if session.pose2d.is_dir() else None
@@ -148,7 +175,8 @@ def render_session(root: str | Path, video: Path, *, overwrite: bool = False, pr
     """Write a session's 3D scene to an MP4."""
     _, rig, poses3d = load_reconstruction(root)
     refuse_overwriting(video, overwrite)
-    write_movie(video, progress(render_scene(rig, poses3d), len(poses3d), f"drawing {video.name}"), poses3d.fps)
+    pictures = progress(render_scene(rig, poses3d), len(poses3d), f"drawing {video.name}")
+    write_movie(video, pictures, poses3d.fps or 1.0)
 
 
 def report_session(root: str | Path, config: Config) -> Path:
@@ -156,7 +184,7 @@ def report_session(root: str | Path, config: Config) -> Path:
     session, rig, poses3d = load_reconstruction(root)
     result = reconstruct_poses2d(rig, read_keypoints(session.pose2d, rig.names), config)
     shown = Result(rig, result.poses2d, poses3d, result.quality, (), {})
-    report(session.report, shown, config, [], session.root.resolve().name, {})
+    report(session.report, shown, config, stills_of(session, len(poses3d)), session_name(session), {})
     return session.report
 
 
@@ -172,11 +200,37 @@ def load_reconstruction(root: str | Path) -> tuple[Session, Rig, Poses3D]:
     return session, session_rig(session), Poses3D.load(session.pose3d)
 
 
-def _save(session: Session, poses2d: Mapping[str, Poses2D], poses3d: Poses3D) -> dict[str, Path]:
+def session_name(session: Session) -> str:
+    """What a session's exports and report are called: its folder's name."""
+    return session.root.resolve().name
+
+
+def save_poses(session: Session, poses2d: Mapping[str, Poses2D], poses3d: Poses3D) -> dict[str, Path]:
+    """Write pose2d/ and pose3d.npz; returns what was written by what it is."""
     for name, poses in poses2d.items():
         poses.save(session.pose2d / f"{name}.npz")
     poses3d.save(session.pose3d)
     return {"pose2d": session.pose2d, "pose3d": session.pose3d}
+
+
+def stale_files(session: Session, name: str | None = None) -> tuple[str, ...]:
+    """Patterns of files of an earlier run that a new one may not make again: more cameras, more frames."""
+    name = glob.escape(name or session_name(session))
+    return "pose2d/*.npz", f"export/openpose/*/{name}_{'[0-9]' * 12}_keypoints.json"
+
+
+def _check_outputs(session: Session, config: Config, overwrite: bool) -> None:
+    """Refuse to replace earlier results, and look for room, before the long work."""
+    output = config.output
+    paths = [session.pose3d, session.pose2d, *export_paths(session.export, output.formats, session_name(session))]
+    wanted = (
+        (output.overlay, session.overlay_video),
+        (output.scene, session.scene_video),
+        (output.report, session.report),
+    )
+    for path in [*paths, *(path for is_wanted, path in wanted if is_wanted)]:
+        refuse_overwriting(path, overwrite)
+    check_output_folder(session.root)
 
 
 def _write_session_file(recording: Recording, config: Config, made_by: str) -> None:

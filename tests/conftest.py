@@ -1,8 +1,11 @@
 """Every annotated array of the packages is checked for shape and type while the tests run."""
 
 import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
@@ -17,7 +20,129 @@ def _modules(package: str) -> list[str]:
 
 install_import_hook([*_modules("mv3d"), *_modules("calib")], "beartype.beartype")
 
+# The hook must come before the first import of what it checks.
+from mv3d.data.rig import Rig  # noqa: E402
+from mv3d.data.skeletons import COCO_18  # noqa: E402
+
+_CANDIDATES = 6
+# Grey levels between codes in the pictures: a codec's error stays below half of it. So there are 32 frames at most.
+_STEP = 8
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return _ROOT
+
+
+def coded_image(frame: int, view: int, size: tuple[int, int]) -> np.ndarray:
+    """A picture that tells its frame (left half) and its view (right half) by their grey, also after a codec."""
+    image = np.full((size[1], size[0], 3), _STEP * frame + _STEP // 2, np.uint8)
+    image[:, size[0] // 2 :] = _STEP * view + _STEP // 2
+    return image
+
+
+def _decoded(image: np.ndarray) -> tuple[int, int]:
+    half = image.shape[1] // 2
+    return int(np.median(image[:, : half - 4])) // _STEP, int(np.median(image[:, half + 4 :])) // _STEP
+
+
+@dataclass
+class StagedEstimator:
+    """Stands in for the network: knows who stood where, and finds them exactly, in an order that changes.
+
+    It takes the place of PoseEstimator. Images come from `coded_image`. The bystander is seen in two views, with
+    higher scores than the performer.
+
+    Attributes:
+        rig: cameras for images of any size.
+        truth: the performer (frame, joint, 3) m.
+        bystander: likewise.
+        absent: frames in which nobody sees the performer.
+        hidden: (view, joint) that the performer's detection lacks.
+        loose: (view, joint) -> px from the true place, of a loose peak there.
+        searched: frames at which whole images were looked at.
+        crops: (frame, crops of all views) of each look at crops.
+    """
+
+    rig: Rig
+    truth: np.ndarray
+    bystander: np.ndarray | None = None
+    absent: frozenset[int] = frozenset()
+    hidden: frozenset[tuple[int, int]] = frozenset()
+    loose: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
+    searched: list[int] = field(default_factory=list)
+    crops: list = field(default_factory=list)
+    skeleton = COCO_18
+
+    def detect(self, images: Sequence[np.ndarray]) -> list:
+        if images:
+            self.searched.append(_decoded(images[0])[0])
+        return [self._seen(image) for image in images]
+
+    def detect_in_crops(self, images: Sequence[np.ndarray], crops: Sequence[Sequence]) -> list:
+        from mv3d.pose2d.crops import to_crop
+        from mv3d.pose2d.detections import no_detections
+
+        assert len(images) == len(crops)
+        if any(crops):
+            frame = next(_decoded(image)[0] for image, own in zip(images, crops, strict=True) if own)
+            self.crops.append((frame, [list(own) for own in crops]))
+        out = []
+        for image, own in zip(images, crops, strict=True):
+            if not own:
+                out.append(no_detections(len(COCO_18), _CANDIDATES))
+                continue
+            assert (image.shape[1], image.shape[0]) == own[0].camera.size, "the crop's camera must fit the image"
+
+            def inside(xy: np.ndarray, crop=own[0]) -> np.ndarray:
+                at = to_crop(crop, xy)
+                return ((at >= 0) & (at <= crop.size - 1)).all(-1)
+
+            out.append(self._seen(image, inside))
+        return out
+
+    def _seen(self, image: np.ndarray, inside: Callable[[np.ndarray], np.ndarray] | None = None):
+        from mv3d.pose2d.detections import Detections
+
+        frame, view = _decoded(image)
+        camera = self.rig[view].resized((image.shape[1], image.shape[0]))
+        people, scores = [], []
+        if frame not in self.absent:
+            people.append(camera.project(self.truth[frame]))
+            scores.append(0.6)
+        if self.bystander is not None and view < 2:
+            people.append(camera.project(self.bystander[frame]))
+            scores.append(0.95)
+        xy = np.array(people).reshape(-1, len(COCO_18), 2)
+        score = np.broadcast_to(np.array(scores).reshape(-1, 1), xy.shape[:2]).copy()
+        if inside is not None:
+            score[~inside(xy)] = 0
+        peaks_xy, peaks_score = self._peaks(xy, score, camera, frame, view)
+        if frame not in self.absent:
+            score[0, [joint for v, joint in self.hidden if v == view]] = 0
+        xy[score == 0] = np.nan
+        order = np.random.default_rng([frame, view]).permutation(len(xy))
+        order = order[score[order].max(1, initial=0) > 0]
+        return Detections(xy[order], score[order], score[order].mean(1), peaks_xy, peaks_score)
+
+    def _peaks(self, xy: np.ndarray, score: np.ndarray, camera, frame: int, view: int) -> tuple[np.ndarray, np.ndarray]:
+        peaks_xy, peaks_score = np.full((len(COCO_18), _CANDIDATES, 2), np.nan), np.zeros((len(COCO_18), _CANDIDATES))
+        for joint in range(len(COCO_18)):
+            found = [(xy[p, joint], score[p, joint]) for p in range(len(xy)) if score[p, joint] > 0]
+            if (view, joint) in self.hidden:
+                found = found[1:] if frame not in self.absent else found
+            if (view, joint) in self.loose:
+                found.append((camera.project(self.truth[frame, joint]) + self.loose[view, joint], 0.4))
+            for k, (at, s) in enumerate(sorted(found, key=lambda item: -item[1])):
+                peaks_xy[joint, k], peaks_score[joint, k] = at, s
+        return peaks_xy, peaks_score
+
+
+@pytest.fixture
+def staged_estimator() -> type[StagedEstimator]:
+    return StagedEstimator
+
+
+@pytest.fixture
+def coded() -> Callable[[int, int, tuple[int, int]], np.ndarray]:
+    return coded_image

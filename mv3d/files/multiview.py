@@ -31,8 +31,8 @@ class Timeline:
 def match_times(timestamps: Sequence[Float[np.ndarray, " _"]]) -> Timeline:
     """Frames of all views by nearest time, on the timeline of the view with the most frames.
 
-    A view without a frame within half an interval of an instant (a dropped frame) is absent there. No frame of a view
-    is used twice.
+    A frame shows an instant if each is the other's nearest and they are at most half an interval apart. A view without
+    such a frame (a dropped one) is absent there; no frame of a view is used twice.
     """
     reference = max(range(len(timestamps)), key=lambda v: len(timestamps[v]))
     times = np.asarray(timestamps[reference], float)
@@ -40,13 +40,17 @@ def match_times(timestamps: Sequence[Float[np.ndarray, " _"]]) -> Timeline:
     index = np.zeros((len(times), len(timestamps)), int)
     present = np.zeros(index.shape, bool)
     for v, own in enumerate(timestamps):
-        after = np.clip(np.searchsorted(own, times), 1, max(len(own) - 1, 1))
-        nearer_before = np.abs(own[after - 1] - times) <= np.abs(own[np.minimum(after, len(own) - 1)] - times)
-        nearest = np.where(nearer_before, after - 1, np.minimum(after, len(own) - 1))
-        index[:, v] = nearest
-        first_use = np.concatenate([[True], np.diff(nearest) > 0])
-        present[:, v] = (np.abs(own[nearest] - times) <= tolerance + 1e-9) & first_use
+        index[:, v] = _nearest(own, times)
+        mutual = _nearest(times, own)[index[:, v]] == np.arange(len(times))
+        present[:, v] = mutual & (np.abs(own[index[:, v]] - times) <= tolerance + 1e-9)
     return Timeline(times, index, present)
+
+
+def _nearest(times: Float[np.ndarray, " n"], wanted: Float[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
+    """Index of the time nearest to each wanted one; the earlier of two that are equally near."""
+    after = np.minimum(np.searchsorted(times, wanted), len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.where(np.abs(times[before] - wanted) <= np.abs(times[after] - wanted), before, after)
 
 
 def check_same_length(videos: Sequence[VideoInfo]) -> None:
