@@ -42,7 +42,7 @@ class Model:
 
 
 # Cell k covers input px 8 k to 8 k + 7, yet the network learned to put its peaks a little below and to the right of
-# 8 k + 3.5. Measured on 194 crops of a real session (2,051 joints): each view turned by +-20 to 30 degrees, plain and
+# 8 k + 3.5. Measured on 192 views of a real session (2,051 joints): each view turned by +-20 to 30 degrees, plain and
 # mirrored, must agree with itself. Found (3.0, 2.45), standard error 0.08; mirroring alone gives x = 3.0 as well.
 _MOBILENET_THIN_OFFSET = (3.0, 2.5)
 
