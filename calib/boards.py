@@ -1,0 +1,217 @@
+"""Checkerboards and ChArUco boards: their corners in metres, and the YAML files that describe them."""
+
+import difflib
+import math
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+from jaxtyping import Float, Int
+
+from mv3d.errors import ConfigError
+
+KINDS = ("checkerboard", "charuco")
+# Three squares make two inner corners a side, the fewest that span a plane; a side of hundreds is a typing error.
+_FEWEST_SQUARES, _MOST_SQUARES = 3, 100
+# From a stamp to a wall; beyond it the unit is wrong.
+_SMALLEST_SQUARE_M, _LARGEST_SQUARE_M = 1e-3, 10.0
+# A board file is ten lines.
+_MAX_BYTES = 65_536
+_KEYS = ("kind", "squares", "square_mm", "marker_mm", "dictionary", "inverted", "legacy")
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A flat board of squares, colours alternating.
+
+    The board's frame: x along the first side, y along the second, z into the board, away from who looks at it; the
+    origin is the outer corner of square (0, 0), which is black unless `inverted`. Points are the inner corners.
+
+    Attributes:
+        kind: "checkerboard" or "charuco".
+        squares: number of squares along x and along y.
+        square_m: side of a square, m.
+        marker_m: side of a marker, m; charuco only.
+        dictionary: OpenCV's name of the markers' dictionary; charuco only.
+        inverted: white on black: every colour swapped.
+        legacy: charuco's layout before OpenCV 4.6, where with an even number of rows square (0, 0) holds a marker.
+    """
+
+    kind: str
+    squares: tuple[int, int]
+    square_m: float
+    marker_m: float | None = None
+    dictionary: str | None = None
+    inverted: bool = False
+    legacy: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind is {self.kind!r}, one of {', '.join(KINDS)} is wanted")
+        if len(self.squares) != 2 or not all(_FEWEST_SQUARES <= n <= _MOST_SQUARES for n in self.squares):
+            raise ValueError(f"squares is {list(self.squares)}, two numbers from 3 to 100 are wanted")
+        if not _SMALLEST_SQUARE_M <= self.square_m <= _LARGEST_SQUARE_M:
+            raise ValueError(f"square_mm is {self.square_m * 1e3:g}, 1 to 10000 is wanted")
+        if self.kind == "charuco":
+            self._check_markers()
+        elif self.marker_m is not None or self.dictionary is not None or self.legacy:
+            raise ValueError("marker_mm, dictionary and legacy are of charuco boards only")
+
+    def _check_markers(self) -> None:
+        if self.marker_m is None or not 0.1 * self.square_m < self.marker_m < self.square_m:
+            raise ValueError("marker_mm of a charuco board must be given and be smaller than square_mm")
+        named = str(self.dictionary)
+        if not (named.startswith("DICT_") and hasattr(cv2.aruco, named)):
+            raise ValueError(f"dictionary is {self.dictionary!r}, one of OpenCV's is wanted, e.g. DICT_4X4_50")
+        known = len(self.marker_dictionary().bytesList)
+        if self.marker_count > known:
+            raise ValueError(f"the board has {self.marker_count} markers, {self.dictionary} only {known}")
+
+    @property
+    def corners(self) -> tuple[int, int]:
+        """Number of inner corners along x and along y."""
+        return self.squares[0] - 1, self.squares[1] - 1
+
+    @property
+    def corner_count(self) -> int:
+        """Number of inner corners."""
+        return self.corners[0] * self.corners[1]
+
+    @property
+    def marker_count(self) -> int:
+        """Number of markers of a charuco board: one on every second square."""
+        return self.squares[0] * self.squares[1] // 2 if self.kind == "charuco" else 0
+
+    @property
+    def size_m(self) -> tuple[float, float]:
+        """Width and height of all squares together, m."""
+        return self.squares[0] * self.square_m, self.squares[1] * self.square_m
+
+    @property
+    def points(self) -> Float[np.ndarray, "corner 3"]:
+        """Inner corners in the board's frame, m; row by row, x runs fastest; index = x + y * corners[0]."""
+        x, y = np.meshgrid(np.arange(1, self.squares[0]), np.arange(1, self.squares[1]))
+        return np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1) * self.square_m
+
+    def symmetries(self) -> Int[np.ndarray, "symmetry corner"]:
+        """Numberings of the corners that look alike, the identity first.
+
+        `xy[permutation]` is as good an observation as `xy`. A charuco board has only the identity. A checkerboard
+        turned by 180 degrees looks the same if its numbers of squares are both even or both odd, by 90 degrees if both
+        are the same odd number; in all other cases the colours tell.
+        """
+        across, along = self.squares
+        grid = np.arange(self.corner_count).reshape(along - 1, across - 1)
+        turns = [0]
+        if self.kind == "checkerboard" and (across + along) % 2 == 0:
+            turns = [0, 1, 2, 3] if across == along and across % 2 else [0, 2]
+        return np.stack([np.rot90(grid, k).ravel() for k in turns])
+
+    def marker_dictionary(self) -> cv2.aruco.Dictionary:
+        """OpenCV's dictionary of a charuco board's markers."""
+        return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, str(self.dictionary)))
+
+    def opencv_charuco(self) -> cv2.aruco.CharucoBoard:
+        """OpenCV's description of a charuco board, in metres."""
+        if self.marker_m is None:
+            raise ValueError("a checkerboard is no charuco board")
+        made = cv2.aruco.CharucoBoard(self.squares, self.square_m, self.marker_m, self.marker_dictionary())
+        made.setLegacyPattern(self.legacy)
+        return made
+
+    def describe(self) -> str:
+        """The board in a few words, for messages."""
+        across, along = self.squares
+        text = f"{self.kind} of {across}x{along} squares of {self.square_m * 1e3:g} mm"
+        return text + (f" with {self.dictionary} markers" if self.kind == "charuco" else "")
+
+
+def shipped_boards() -> dict[str, Path]:
+    """Name and file of the boards that come with the package."""
+    installed = Path(str(files("calib"))) / "configs" / "boards"
+    # A checkout keeps them at its top, where users look for them; the wheel carries them inside the package.
+    folder = installed if installed.is_dir() else Path(__file__).resolve().parent.parent / "configs" / "boards"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_board(name_or_path: str | Path) -> Board:
+    """A shipped board by name, or any board by the path of its YAML file.
+
+    Raises:
+        ConfigError: there is no such board, or the file does not describe one; says what to do.
+    """
+    path = Path(name_or_path)
+    if path.suffix.lower() not in {".yaml", ".yml"} and not path.is_file():
+        path = _shipped(str(name_or_path))
+    document = _read(path)
+    try:
+        return _parse(document)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _shipped(name: str) -> Path:
+    boards = shipped_boards()
+    if name in boards:
+        return boards[name]
+    near = difflib.get_close_matches(name, boards, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(boards)}, or give the path of a .yaml file"
+    raise ConfigError(f"no board {name[:80]!r}; {hint}")
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path}: too large for a board description; is it the right file?")
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read this board ({error.strerror}); check the path") from error
+    # PyYAML lets the errors of impossible dates and numbers, and of lists nested too deep, through as they are.
+    except (ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: this board is not YAML: {' '.join(str(error).split())[:200]}") from error
+
+
+def _parse(document: Any) -> Board:
+    if not isinstance(document, dict):
+        raise ValueError(f"a board is a mapping with {', '.join(_KEYS[:3])}")
+    for key in document:
+        if key not in _KEYS:
+            near = difflib.get_close_matches(str(key), _KEYS, n=1)
+            raise ValueError(
+                f"unknown key {str(key)[:80]!r}; " + (f"did you mean {near[0]}?" if near else f"there are {_KEYS}")
+            )
+    for key in _KEYS[:3]:
+        if key not in document:
+            raise ValueError(f"{key} is missing")
+    kind = document["kind"]
+    if kind in {"aprilgrid", "circles"}:
+        raise ValueError(f"boards of kind {kind} are not supported yet; use a checkerboard or charuco board")
+    squares = document["squares"]
+    if not isinstance(squares, list) or len(squares) != 2 or not all(type(n) is int for n in squares):
+        raise ValueError("squares must be two whole numbers, e.g. [5, 8]")
+    return Board(
+        str(kind),
+        (squares[0], squares[1]),
+        _metres(document["square_mm"], "square_mm"),
+        None if document.get("marker_mm") is None else _metres(document["marker_mm"], "marker_mm"),
+        None if document.get("dictionary") is None else str(document["dictionary"]),
+        _flag(document, "inverted"),
+        _flag(document, "legacy"),
+    )
+
+
+def _metres(value: Any, key: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{key} must be a number of millimetres")
+    return float(value) / 1e3
+
+
+def _flag(document: dict[str, Any], key: str) -> bool:
+    value = document.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} must be true or false")
+    return value
