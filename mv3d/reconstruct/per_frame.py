@@ -26,7 +26,7 @@ class TriangulationConfig:
             this (9 is three standard deviations).
         reach_m: no joint of a person lies farther than this from the median of the joints.
         least_noise_px: floor of the measured noise; below it nothing is gained and exact data would divide by zero.
-        most_noise_m: ceiling of the measured noise at the person's distance.
+        most_noise_m: ceiling of the measured noise at the person's distance; what scatters more is a blunder.
         rounds: how often noise and points are estimated in turn.
     """
 
@@ -36,7 +36,7 @@ class TriangulationConfig:
     pair_chi2: float = 9.0
     reach_m: float = 1.5
     least_noise_px: float = 0.2
-    most_noise_m: float = 0.05
+    most_noise_m: float = 0.03
     rounds: int = 2
 
 
