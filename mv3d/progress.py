@@ -1,11 +1,12 @@
 """How long work is shown: a function that wraps an iterable of known length, so that stages know no progress bar."""
 
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 _T = TypeVar("_T")
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Wraps items with a progress bar."""
 

