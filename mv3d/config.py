@@ -32,7 +32,7 @@ class Pose2DConfig:
 
     model: str = "mobilenet_thin"
     device: str = "auto"
-    long_sides: tuple[int, ...] = (368,)
+    long_sides: tuple[int, ...] = (368, 736)
 
     def __post_init__(self) -> None:
         if not self.long_sides or min(self.long_sides) < 8:
