@@ -1,0 +1,81 @@
+"""Checkerboards: grids of the right size, turned so that their colours fit."""
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from calib.boards import Board
+from calib.detection_corners import find_corners, find_grids, reductions
+from calib.detection_refine import BoardView, as_view, refine_board
+from mv3d.data.lens import Lens
+
+# Share of the corners from which a grid is worth the fits.
+_FOUND_SHARE = 0.6
+# Grids to try in one reduced image: the board is the largest, or nearly.
+_MOST_GRIDS = 4
+
+
+def detect_checkerboard(
+    image: UInt8[np.ndarray, "height width"], board: Board, lens: Lens | None = None
+) -> BoardView | None:
+    """The board in a gray image; None if it is not there with all its rows and columns.
+
+    Corners may be hidden, as long as each outer row and column shows some. Of the numberings that look alike
+    (`Board.symmetries`), the one is taken whose x axis points most to the right.
+    """
+    for reduction in reductions(image):
+        corners = find_corners(image, reduction)
+        for grid in find_grids(corners, board.squares, int(_FOUND_SHARE * board.corner_count))[:_MOST_GRIDS]:
+            if sorted(grid.shape) != sorted(board.corners):
+                continue
+            view = _refined(image, board, _positions(grid, corners), lens)
+            if view is not None:  # a corner that the fits did not find is hidden, and no other size shows it
+                return view
+    return None
+
+
+def find_any_checkerboard(image: UInt8[np.ndarray, "height width"], most: int = 40) -> tuple[int, int] | None:
+    """Number of squares, the longer side first, of the largest complete checkerboard of any size; None without one."""
+    for reduction in reductions(image):
+        corners = find_corners(image, reduction)
+        for grid in find_grids(corners, (most, most), 9)[:1]:
+            if min(grid.shape) >= 3 and (grid >= 0).all():
+                long, short = sorted(grid.shape, reverse=True)
+                return long + 1, short + 1
+    return None
+
+
+def _positions(grid: Int[np.ndarray, "row column"], corners: np.ndarray) -> Float[np.ndarray, "row column 2"]:
+    return np.where(grid[..., None] >= 0, corners[grid][..., :2], np.nan)
+
+
+def _refined(
+    image: UInt8[np.ndarray, "height width"], board: Board, start: Float[np.ndarray, "_ _ 2"], lens: Lens | None
+) -> BoardView | None:
+    shape = board.corners[::-1]
+    if start.shape[:2] != shape:
+        start = np.rot90(start)
+    refined = refine_board(image, board, np.ascontiguousarray(start), lens)
+    if refined is None:
+        return None
+    xy, sigma, dark_origin = refined
+    turns = [xy, np.rot90(xy, 2)]
+    across, along = board.squares
+    if across == along:
+        turns += [np.rot90(xy), np.rot90(xy, 3)]
+    dark = [dark_origin if _keeps_origin(board, k) else not dark_origin for k in (0, 2, 1, 3)[: len(turns)]]
+    wanted = not board.inverted
+    # Where no turn changes the colour of the origin, a print with the other colours is the same board.
+    fitting = [turn for turn, is_dark in zip(turns, dark, strict=True) if is_dark == wanted] or turns
+    return as_view(max(fitting, key=_rightward), sigma)
+
+
+def _keeps_origin(board: Board, quarter_turns: int) -> bool:
+    """Whether the square that becomes (0, 0) has the colour of the one before."""
+    across, along = board.squares
+    corner = {0: 0, 1: across - 1, 2: across + along - 2, 3: along - 1}[quarter_turns]
+    return corner % 2 == 0
+
+
+def _rightward(xy: Float[np.ndarray, "row column 2"]) -> float:
+    step = np.nanmean(np.diff(xy, axis=1), axis=(0, 1))
+    return float(step[0] / (np.linalg.norm(step) + 1e-12))

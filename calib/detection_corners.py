@@ -1,0 +1,115 @@
+"""Corners of squares in an image, and the grids they form, whatever the board."""
+
+import math
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from calib.detection_kernels import corners_among, grow_grid, saddle_strength, strength_peaks
+
+# px; smooths the pixel noise, and spares squares of eight pixels.
+_BLUR_PX = 1.2
+# px in the reduced image: squares from about ten pixels on hold this ring, also with a marker inside.
+_RING_RADIUS_PX = 4.0
+# Gray levels between dark and bright. Full images are noisier than reduced ones.
+_LEAST_CONTRAST, _LEAST_CONTRAST_FULL = 12.0, 20.0
+# px; where to start: most boards that can be used at all have squares of ten pixels or more in an image of this side.
+_FIRST_SIDE_PX = 700
+# A textured shirt makes thousands of saddles in a full image; the board's have more contrast than most.
+_MOST_PEAKS, _MOST_CORNERS = 20_000, 1500
+# How far from its prediction a corner may be, in squares, and how far edges may turn from one to the next.
+_REACH, _TURN = 0.3, math.radians(20)
+# Rows beyond the board's own, for a look whether a board is larger than it should be.
+_SPARE_CELLS = 5
+# Share of an outer row that must be filled: less is a corner of something else, in line by chance.
+_FILLED_ROW = 0.4
+
+
+def reductions(image: UInt8[np.ndarray, "height width"]) -> list[int]:
+    """By how much to reduce the image, the likeliest first; powers of two."""
+    side = max(image.shape)
+    first = 2 ** max(math.ceil(math.log2(side / _FIRST_SIDE_PX)), 0)
+    found = [first, first // 2, first * 2, first // 4]
+    return [n for n in found if n >= 1 and side / n >= 64]
+
+
+def find_corners(image: UInt8[np.ndarray, "height width"], reduction: int) -> Float[np.ndarray, "corner 6"]:
+    """Corners of squares, found in a reduced image.
+
+    Args:
+        image: gray levels.
+        reduction: whole factor.
+
+    Returns:
+        x, y px of the full image, directions of the rising and the falling edge (rad, modulo pi; see
+        `detection_kernels`), contrast in gray levels, odd share of the ring.
+    """
+    if reduction > 1:
+        image = cv2.resize(image, None, fx=1 / reduction, fy=1 / reduction, interpolation=cv2.INTER_AREA)
+    smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), _BLUR_PX)
+    strength = np.empty_like(smooth)
+    saddle_strength(smooth, strength)
+    contrast = _LEAST_CONTRAST if reduction > 1 else _LEAST_CONTRAST_FULL
+    # An ideal corner of contrast c under a blur s has Ixy = c / (pi s^2); half of it, for corners that are not square.
+    threshold = (0.5 * contrast / (math.pi * _BLUR_PX**2)) ** 2
+    peaks = strength_peaks(strength, np.float32(threshold), 3, _MOST_PEAKS)
+    corners = corners_among(smooth, peaks, _RING_RADIUS_PX, contrast)
+    if len(corners) > _MOST_CORNERS:
+        corners = corners[np.argsort(-corners[:, 4])[:_MOST_CORNERS]]
+    corners[:, :2] = (corners[:, :2] + 0.5) * reduction - 0.5
+    return corners
+
+
+def find_grids(
+    corners: Float[np.ndarray, "corner 6"], squares: tuple[int, int], smallest: int = 4
+) -> list[Int[np.ndarray, "row column"]]:
+    """Grids that the corners form, the largest first.
+
+    Args:
+        corners: as `find_corners` gives them.
+        squares: of the board looked for; grids a little larger are found too.
+        smallest: number of corners below which a grid is not worth a look.
+
+    Returns:
+        Index of the corner in each cell, -1 where there is none; right-handed: columns to rows turn as x to y.
+    """
+    found: list[np.ndarray] = []
+    tried = np.zeros(len(corners), bool)
+    free = np.ones(len(corners), bool)
+    for seed in np.argsort(-corners[:, 4]):
+        if tried[seed]:
+            continue
+        tried[seed] = True
+        grid = grow_grid(corners, int(seed), free, _REACH, _TURN, max(squares) + _SPARE_CELLS)
+        members = grid[grid >= 0]
+        if len(members) < smallest:
+            continue
+        found.append(_right_handed(_trimmed(grid), corners))
+        if len(members) >= 9:  # smaller grids may be chance, and must not take a seed from the board
+            tried[members] = True
+    found = [grid for grid in found if min(grid.shape) > 1 and (grid >= 0).sum() >= smallest]
+    return sorted(found, key=lambda grid: -int((grid >= 0).sum()))
+
+
+def _trimmed(grid: Int[np.ndarray, "_ _"]) -> Int[np.ndarray, "row column"]:
+    """Without empty margins and sparse outer rows."""
+    rows, columns = np.nonzero(grid >= 0)
+    grid = grid[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    while min(grid.shape) > 1:
+        filled = [float((side >= 0).mean()) for side in (grid[0], grid[-1], grid[:, 0], grid[:, -1])]
+        worst = int(np.argmin(filled))
+        if filled[worst] >= _FILLED_ROW:
+            break
+        grid = (grid[1:], grid[:-1], grid[:, 1:], grid[:, :-1])[worst]
+    return grid
+
+
+def _right_handed(grid: Int[np.ndarray, "row column"], corners: Float[np.ndarray, "corner 6"]) -> np.ndarray:
+    xy = np.where(grid[..., None] >= 0, corners[grid][..., :2], np.nan)
+    along, down = np.diff(xy, axis=1).reshape(-1, 2), np.diff(xy, axis=0).reshape(-1, 2)
+    along, down = along[np.isfinite(along).all(1)], down[np.isfinite(down).all(1)]
+    if not len(along) or not len(down):
+        return grid[:0]
+    (ax, ay), (bx, by) = np.median(along, axis=0), np.median(down, axis=0)
+    return grid if ax * by - ay * bx > 0 else grid[:, ::-1]

@@ -1,0 +1,307 @@
+"""Kernels that find the corners of a checkerboard: saddle points, the ring around them, a model of the corner.
+
+Angles are atan2(dy, dx) with y down. A corner of a checkerboard is crossed by two edges. On a ring around it, walked by
+increasing angle, the image turns bright on one of them (the "rising" edge) and dark on the other (the "falling" edge),
+on both sides alike. Along the edge that two neighbouring corners share, it is rising at one and falling at the other.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+# Samples on the ring: fine enough that a sector of 20 degrees, the slimmest that is accepted, holds two.
+_RING = 32
+_SLIMMEST_SECTOR = math.radians(18)
+# By how much the two halves of an edge may fail to make one line: lens distortion and noise bend it by less.
+_MOST_BEND = math.radians(32)
+# Share of the ring's energy that may be odd under a turn by 180 degrees; a step edge has all, a saddle none.
+_MOST_ODD = 0.2
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def saddle_strength(image, out):
+    """Ixy^2 - Ixx Iyy of a smooth image, (gray levels / px^2)^2: positive at saddles, large at corners of squares."""
+    height, width = image.shape
+    out[0, :] = 0.0
+    out[height - 1, :] = 0.0
+    for y in range(1, height - 1):
+        out[y, 0] = 0.0
+        out[y, width - 1] = 0.0
+        for x in range(1, width - 1):
+            twice = np.float32(2.0) * image[y, x]
+            xx = image[y, x - 1] + image[y, x + 1] - twice
+            yy = image[y - 1, x] + image[y + 1, x] - twice
+            xy = np.float32(0.25) * (
+                image[y - 1, x - 1] + image[y + 1, x + 1] - image[y - 1, x + 1] - image[y + 1, x - 1]
+            )
+            out[y, x] = xy * xy - xx * yy
+
+
+@njit(cache=True, nogil=True)
+def strength_peaks(strength, threshold, margin, most):
+    """(peak, 3) x, y, strength of local maxima in 5 x 5 px above the threshold; at most `most` of them."""
+    height, width = strength.shape
+    found = np.empty((most, 3), np.float64)
+    count = 0
+    for y in range(margin, height - margin):
+        for x in range(margin, width - margin):
+            value = strength[y, x]
+            if value <= threshold or value < strength[y, x - 1] or value <= strength[y, x + 1]:
+                continue
+            if value < strength[y - 1, x] or value <= strength[y + 1, x]:
+                continue
+            highest = True
+            for v in range(y - 2, y + 3):
+                for u in range(x - 2, x + 3):
+                    if strength[v, u] > value:
+                        highest = False
+            if highest:
+                found[count, 0] = x
+                found[count, 1] = y
+                found[count, 2] = value
+                count += 1
+                if count == most:
+                    return found
+    return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def _bilinear(image, x, y):
+    """Value at a place at least one pixel inside the image."""
+    left = int(x)
+    top = int(y)
+    fx = x - left
+    fy = y - top
+    upper = image[top, left] * (1 - fx) + image[top, left + 1] * fx
+    lower = image[top + 1, left] * (1 - fx) + image[top + 1, left + 1] * fx
+    return upper * (1 - fy) + lower * fy
+
+
+@njit(cache=True, nogil=True)
+def _to_saddle(image, x, y):
+    """Where the quadratic through 3 x 3 px is flat; at most a pixel away."""
+    u = int(x + 0.5)
+    v = int(y + 0.5)
+    gx = 0.5 * (image[v, u + 1] - image[v, u - 1])
+    gy = 0.5 * (image[v + 1, u] - image[v - 1, u])
+    xx = image[v, u - 1] + image[v, u + 1] - 2 * image[v, u]
+    yy = image[v - 1, u] + image[v + 1, u] - 2 * image[v, u]
+    xy = 0.25 * (image[v - 1, u - 1] + image[v + 1, u + 1] - image[v - 1, u + 1] - image[v + 1, u - 1])
+    determinant = xx * yy - xy * xy
+    if determinant >= 0:
+        return x, y
+    dx = -(yy * gx - xy * gy) / determinant
+    dy = -(xx * gy - xy * gx) / determinant
+    longest = max(abs(dx), abs(dy), 1.0)
+    return u + dx / longest, v + dy / longest
+
+
+@njit(cache=True, nogil=True)
+def _read_ring(image, x, y, radius, least_contrast, out):
+    """Fill out = (rising, falling, contrast, odd share) of the ring at (x, y); whether it is that of a corner."""
+    ring = np.empty(_RING)
+    low, high, mean = 1e9, -1e9, 0.0
+    for k in range(_RING):
+        angle = 2 * math.pi * k / _RING
+        value = _bilinear(image, x + radius * math.cos(angle), y + radius * math.sin(angle))
+        ring[k] = value
+        low = min(low, value)
+        high = max(high, value)
+        mean += value / _RING
+    if high - low < least_contrast:
+        return False
+    middle = 0.5 * (low + high)
+    odd, energy = 0.0, 0.0
+    for k in range(_RING):
+        odd += (ring[k] - ring[(k + _RING // 2) % _RING]) ** 2 / 4
+        energy += (ring[k] - mean) ** 2
+    if odd > _MOST_ODD * energy:
+        return False
+    rising = np.empty(2)
+    falling = np.empty(2)
+    n_rising, n_falling = 0, 0
+    for k in range(_RING):
+        here = ring[k] - middle
+        there = ring[(k + 1) % _RING] - middle
+        if (here <= 0) == (there <= 0):
+            continue
+        angle = 2 * math.pi * (k + here / (here - there)) / _RING
+        if there > here:
+            if n_rising == 2:
+                return False
+            rising[n_rising] = angle
+            n_rising += 1
+        else:
+            if n_falling == 2:
+                return False
+            falling[n_falling] = angle
+            n_falling += 1
+    if n_rising != 2 or n_falling != 2:
+        return False
+    if abs(rising[1] - rising[0] - math.pi) > _MOST_BEND or abs(falling[1] - falling[0] - math.pi) > _MOST_BEND:
+        return False
+    for i in range(2):
+        for j in range(2):
+            apart = abs(rising[i] - falling[j])
+            if min(apart, 2 * math.pi - apart) < _SLIMMEST_SECTOR:
+                return False
+    out[0] = (0.5 * (rising[0] + rising[1] - math.pi)) % math.pi
+    out[1] = (0.5 * (falling[0] + falling[1] - math.pi)) % math.pi
+    out[2] = high - low
+    out[3] = odd / energy
+    return True
+
+
+@njit(cache=True, nogil=True)
+def corners_among(image, peaks, radius, least_contrast):
+    """(corner, 6) x, y, rising, falling (rad, modulo pi), contrast, odd share of the peaks that are corners."""
+    height, width = image.shape
+    found = np.empty((len(peaks), 6))
+    count = 0
+    for i in range(len(peaks)):
+        x, y = _to_saddle(image, peaks[i, 0], peaks[i, 1])
+        edge = radius + 2
+        if x < edge or y < edge or x > width - 1 - edge or y > height - 1 - edge:
+            continue
+        if _read_ring(image, x, y, radius, least_contrast, found[count, 2:]):
+            found[count, 0] = x
+            found[count, 1] = y
+            count += 1
+    return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def _apart(a, b):
+    """Angle between two lines, 0 to pi/2."""
+    d = abs(a - b) % math.pi
+    return min(d, math.pi - d)
+
+
+@njit(cache=True, nogil=True)
+def _nearest_along(corners, at, line, sign, turn):
+    """The nearest corner from `at` along its line (2 rising, 3 falling) whose edges fit; -1 if none."""
+    x, y, angle = corners[at, 0], corners[at, 1], corners[at, line]
+    ux, uy = sign * math.cos(angle), sign * math.sin(angle)
+    best, best_cost = -1, 1e18
+    for k in range(len(corners)):
+        dx, dy = corners[k, 0] - x, corners[k, 1] - y
+        along = dx * ux + dy * uy
+        if along <= 0 or along >= best_cost or k == at:
+            continue
+        across = abs(dx * uy - dy * ux)
+        if across > turn * along:
+            continue
+        if _apart(corners[k, 5 - line], angle) > 2 * turn or _apart(corners[k, line], corners[at, 5 - line]) > 3 * turn:
+            continue
+        best, best_cost = k, along
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _nearest_to(corners, x, y, reach, along_line, across_line, turn, swap):
+    """The corner nearest to (x, y) within reach whose edges fit those expected; -1 if none."""
+    first, second = (3, 2) if swap else (2, 3)
+    best, best_cost = -1, reach * reach
+    for k in range(len(corners)):
+        dx, dy = corners[k, 0] - x, corners[k, 1] - y
+        cost = dx * dx + dy * dy
+        if cost >= best_cost:
+            continue
+        if _apart(corners[k, first], along_line) > turn or _apart(corners[k, second], across_line) > turn:
+            continue
+        best, best_cost = k, cost
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _predict(corners, grid, i, j, di, dj, out):
+    """Guess of cell (i + di, j + dj) next to filled cell (i, j): by the row's own step and by those of rows beside."""
+    here = grid[i, j]
+    n, x, y = 0.0, 0.0, 0.0
+    if grid[i - di, j - dj] >= 0:
+        back = grid[i - di, j - dj]
+        step_x, step_y = corners[here, 0] - corners[back, 0], corners[here, 1] - corners[back, 1]
+        # Perspective: steps shrink or grow geometrically.
+        if grid[i - 2 * di, j - 2 * dj] >= 0:
+            far = grid[i - 2 * di, j - 2 * dj]
+            before = math.hypot(corners[back, 0] - corners[far, 0], corners[back, 1] - corners[far, 1])
+            ratio = min(max(math.hypot(step_x, step_y) / before, 0.7), 1.4)
+            step_x, step_y = step_x * ratio, step_y * ratio
+        x, y, n = x + corners[here, 0] + step_x, y + corners[here, 1] + step_y, n + 1
+    for side in (-1, 1):
+        a, b = grid[i + side * dj, j + side * di], grid[i + side * dj + di, j + side * di + dj]
+        if a >= 0 and b >= 0:
+            x += corners[here, 0] + corners[b, 0] - corners[a, 0]
+            y += corners[here, 1] + corners[b, 1] - corners[a, 1]
+            n += 1
+    if n == 0:
+        return False
+    out[0], out[1] = x / n, y / n
+    return True
+
+
+@njit(cache=True, nogil=True)
+def grow_grid(corners, seed, free, reach, turn, half):
+    """A grid of corners around a seed.
+
+    Args:
+        corners: as `corners_among` gives them.
+        seed: index of the corner at the middle of the grid; its first axis is the rising edge.
+        free: (corner,) which may be used.
+        reach: distance from the prediction, in steps, within which a corner is looked for.
+        turn: rad, by how much edges may turn from one corner to the next.
+        half: cells from the middle to the rim.
+
+    Returns:
+        (2 half + 1, 2 half + 1) index of the corner in each cell [first axis, second axis], -1 where there is none.
+    """
+    size = 2 * half + 1
+    grid = np.full((size, size), -1, np.int64)
+    grid[half, half] = seed
+    used = np.zeros(len(corners), np.bool_)
+    used[seed] = True
+    queue = np.empty((size * size, 2), np.int64)
+    queue[0, 0], queue[0, 1] = half, half
+    head, tail = 0, 1
+    # The seed's neighbours by direction alone.
+    for axis in range(2):
+        for sign in (-1, 1):
+            k = _nearest_along(corners, seed, 2 + axis, sign, turn)
+            if k < 0 or not free[k] or used[k]:
+                continue
+            i, j = (half + sign, half) if axis == 0 else (half, half + sign)
+            grid[i, j] = k
+            used[k] = True
+            queue[tail, 0], queue[tail, 1] = i, j
+            tail += 1
+    guess = np.empty(2)
+    while head < tail:
+        i, j = queue[head, 0], queue[head, 1]
+        head += 1
+        here = grid[i, j]
+        swapped = (i + j) % 2 == 1
+        along, across = (corners[here, 3], corners[here, 2]) if swapped else (corners[here, 2], corners[here, 3])
+        for d in range(4):
+            di, dj = (1 - 2 * d, 0) if d < 2 else (0, 2 * d - 5)
+            a, b = i + di, j + dj
+            if a < 3 or b < 3 or a >= size - 3 or b >= size - 3 or grid[a, b] >= 0:
+                continue
+            if not _predict(corners, grid, i, j, di, dj, guess):
+                continue
+            step = math.hypot(guess[0] - corners[here, 0], guess[1] - corners[here, 1])
+            # The next cell's rising and falling edges have changed places.
+            k = _nearest_to(corners, guess[0], guess[1], reach * step, along, across, turn, not swapped)
+            if k < 0 or used[k] or not free[k]:
+                continue
+            grid[a, b] = k
+            used[k] = True
+            queue[tail, 0], queue[tail, 1] = a, b
+            tail += 1
+            # A cell that could not be predicted before may be now.
+            for near in range(2):
+                u, v = (a + dj * (1 - 2 * near), b + di * (1 - 2 * near))
+                if grid[u, v] >= 0 and tail < len(queue):
+                    queue[tail, 0], queue[tail, 1] = u, v
+                    tail += 1
+    return grid
