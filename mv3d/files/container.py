@@ -88,7 +88,7 @@ def read_contents(path: Path) -> Contents:
     with open_video(path) as (container, stream):
         pts, end, whole = _scan(container, stream)
         if not len(pts):
-            raise VideoError(f"{path}: the video has no frames")
+            raise VideoError(f"{path}: the video has no frames; it may be cut short, copy it again")
         _check_end(path, container, stream, len(pts), end, whole)
         time_base = stream.time_base or Fraction(1, 1)
         rate = float(stream.average_rate or stream.guessed_rate or _DEFAULT_FPS)

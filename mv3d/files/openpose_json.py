@@ -143,14 +143,18 @@ def skeleton_of(sequences: Sequence[JsonSequence]) -> Skeleton:
     Raises:
         FormatError: two counts, or one of no known skeleton.
     """
-    counts = {count: sequence for sequence in sequences for count in sequence.joint_counts}
-    if not counts:
+    with_count: dict[int, list[JsonSequence]] = defaultdict(list)
+    for sequence in sequences:
+        for count in sequence.joint_counts:
+            with_count[count].append(sequence)
+    if not with_count:
         return BODY_25
-    if len(counts) > 1 or next(iter(counts)) not in _SKELETON_OF_COUNT:
+    if len(with_count) > 1 or next(iter(with_count)) not in _SKELETON_OF_COUNT:
         known = ", ".join(f"{n} ({s.name})" for n, s in _SKELETON_OF_COUNT.items())
-        found = ", ".join(str(n) for n in sorted(counts))
-        raise FormatError(f"{next(iter(counts.values())).source}: people of {found} joints, known are {known}")
-    return _SKELETON_OF_COUNT[next(iter(counts))]
+        found = ", ".join(str(n) for n in sorted(with_count))
+        rarest = min(with_count.values(), key=len)[0]  # the likeliest culprit
+        raise FormatError(f"{rarest.source}: people of {found} joints, known are {known}; run one detector on all")
+    return _SKELETON_OF_COUNT[next(iter(with_count))]
 
 
 def to_poses2d(
