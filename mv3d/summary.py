@@ -17,7 +17,8 @@ def quality_lines(quality: Quality) -> list[str]:
     lines = [header, "-" * len(header)]
     for v, name in enumerate(quality.cameras):
         error = _median(quality.reprojection_px[:, v, limbs])
-        shift = f"{quality.shift_px[v, 0]:+.0f}, {quality.shift_px[v, 1]:+.0f}"
+        x, y = np.round(quality.shift_px[v]) + 0.0  # no minus before a zero
+        shift = f"{x:+.0f}, {y:+.0f}"
         seen = quality.coverage_2d[v, limbs].mean() if limbs else float("nan")
         lines.append(f"{name[:13]:<14}{quality.left_out_px[v]:>12.1f}{error:>17.1f}{shift:>12}{seen:>12.1%}")
     lines += [
