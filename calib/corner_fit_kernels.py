@@ -1,9 +1,9 @@
 """Kernel that fits a model of a checkerboard's corner to the pixels around it.
 
-The image near a corner is b + gx dx + gy dy + c F(d1 / s) F(d2 / s): two edges, at signed distances d1 and d2, blurred by
-a Gaussian of width s, F(t) = erf(t / sqrt 2). Straight edges stay straight in any perspective; what a lens bends them is
-given from outside, since a window alone cannot tell a bend from a shift. Gauss-Newton on the nine parameters is the
-least-squares estimate, and the residuals give the variance of the corner.
+The image near a corner is b + gx dx + gy dy + c F(d1 / s) F(d2 / s): two edges, at signed distances d1 and d2, blurred
+by a Gaussian of width s, F(t) = erf(t / sqrt 2). Straight edges stay straight in any perspective; what a lens bends
+them is given from outside, since a window alone cannot tell a bend from a shift. Gauss-Newton on the nine parameters is
+the least-squares estimate, and the residuals give the variance of the corner.
 """
 
 import math
@@ -99,7 +99,7 @@ def fit_corners(image, start, bends, halves, tolerance, out):
     for k in range(len(start)):
         out[k] = np.nan
         half = halves[k]
-        left, top = int(round(start[k, 0])), int(round(start[k, 1]))
+        left, top = round(start[k, 0]), round(start[k, 1])
         if min(left, top, width - 1 - left, height - 1 - top) < _LEAST_HALF:
             continue
         p = np.zeros(_PARAMETERS)

@@ -1,7 +1,7 @@
 """Checkerboards: grids of the right size, turned so that their colours fit."""
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from calib.boards import Board
 from calib.detection_corners import find_corners, find_grids, reductions
@@ -24,10 +24,10 @@ def detect_checkerboard(
     """
     for reduction in reductions(image):
         corners = find_corners(image, reduction)
-        for grid in find_grids(corners, board.squares, int(_FOUND_SHARE * board.corner_count))[:_MOST_GRIDS]:
-            if sorted(grid.shape) != sorted(board.corners):
+        for grid in find_grids(corners, board.squares, int(_FOUND_SHARE * board.corner_count), _MOST_GRIDS):
+            if sorted(grid.shape[:2]) != sorted(board.corners):
                 continue
-            view = _refined(image, board, _positions(grid, corners), lens)
+            view = _refined(image, board, grid, lens)
             if view is not None:  # a corner that the fits did not find is hidden, and no other size shows it
                 return view
     return None
@@ -37,15 +37,11 @@ def find_any_checkerboard(image: UInt8[np.ndarray, "height width"], most: int = 
     """Number of squares, the longer side first, of the largest complete checkerboard of any size; None without one."""
     for reduction in reductions(image):
         corners = find_corners(image, reduction)
-        for grid in find_grids(corners, (most, most), 9)[:1]:
-            if min(grid.shape) >= 3 and (grid >= 0).all():
-                long, short = sorted(grid.shape, reverse=True)
+        for grid in find_grids(corners, (most, most), 9, 1):
+            long, short = sorted(grid.shape[:2], reverse=True)
+            if short >= 3 and np.isfinite(grid).all():
                 return long + 1, short + 1
     return None
-
-
-def _positions(grid: Int[np.ndarray, "row column"], corners: np.ndarray) -> Float[np.ndarray, "row column 2"]:
-    return np.where(grid[..., None] >= 0, corners[grid][..., :2], np.nan)
 
 
 def _refined(

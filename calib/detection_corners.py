@@ -8,10 +8,10 @@ from jaxtyping import Float, Int, UInt8
 
 from calib.detection_kernels import corners_among, grow_grid, saddle_strength, strength_peaks
 
-# px; smooths the pixel noise, and spares squares of eight pixels.
-_BLUR_PX = 1.2
-# px in the reduced image: squares from about ten pixels on hold this ring, also with a marker inside.
-_RING_RADIUS_PX = 4.0
+# px in the reduced image: what smooths the pixel noise and spares squares of ten pixels, and the ring around a corner.
+# Beside a marker there is only an eighth of a square of white, so that everything must be narrower.
+_BLUR_PX, _RING_PX = 1.2, 4.0
+_BLUR_MARKERS_PX, _RING_MARKERS_PX = 1.0, 3.0
 # Gray levels between dark and bright. Full images are noisier than reduced ones.
 _LEAST_CONTRAST, _LEAST_CONTRAST_FULL = 12.0, 20.0
 # px; where to start: most boards that can be used at all have squares of ten pixels or more in an image of this side.
@@ -34,12 +34,15 @@ def reductions(image: UInt8[np.ndarray, "height width"]) -> list[int]:
     return [n for n in found if n >= 1 and side / n >= 64]
 
 
-def find_corners(image: UInt8[np.ndarray, "height width"], reduction: int) -> Float[np.ndarray, "corner 6"]:
+def find_corners(
+    image: UInt8[np.ndarray, "height width"], reduction: int, markers: bool = False
+) -> Float[np.ndarray, "corner 6"]:
     """Corners of squares, found in a reduced image.
 
     Args:
         image: gray levels.
         reduction: whole factor.
+        markers: whether there are markers in the squares.
 
     Returns:
         x, y px of the full image, directions of the rising and the falling edge (rad, modulo pi; see
@@ -47,14 +50,15 @@ def find_corners(image: UInt8[np.ndarray, "height width"], reduction: int) -> Fl
     """
     if reduction > 1:
         image = cv2.resize(image, None, fx=1 / reduction, fy=1 / reduction, interpolation=cv2.INTER_AREA)
-    smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), _BLUR_PX)
+    blur, radius = (_BLUR_MARKERS_PX, _RING_MARKERS_PX) if markers else (_BLUR_PX, _RING_PX)
+    smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), blur)
     strength = np.empty_like(smooth)
     saddle_strength(smooth, strength)
     contrast = _LEAST_CONTRAST if reduction > 1 else _LEAST_CONTRAST_FULL
     # An ideal corner of contrast c under a blur s has Ixy = c / (pi s^2); half of it, for corners that are not square.
-    threshold = (0.5 * contrast / (math.pi * _BLUR_PX**2)) ** 2
+    threshold = (0.5 * contrast / (math.pi * blur**2)) ** 2
     peaks = strength_peaks(strength, np.float32(threshold), 3, _MOST_PEAKS)
-    corners = corners_among(smooth, peaks, _RING_RADIUS_PX, contrast)
+    corners = corners_among(smooth, peaks, blur, radius, contrast)
     if len(corners) > _MOST_CORNERS:
         corners = corners[np.argsort(-corners[:, 4])[:_MOST_CORNERS]]
     corners[:, :2] = (corners[:, :2] + 0.5) * reduction - 0.5
@@ -62,19 +66,20 @@ def find_corners(image: UInt8[np.ndarray, "height width"], reduction: int) -> Fl
 
 
 def find_grids(
-    corners: Float[np.ndarray, "corner 6"], squares: tuple[int, int], smallest: int = 4
-) -> list[Int[np.ndarray, "row column"]]:
+    corners: Float[np.ndarray, "corner 6"], squares: tuple[int, int], smallest: int, most: int
+) -> list[Float[np.ndarray, "row column 2"]]:
     """Grids that the corners form, the largest first.
 
     Args:
         corners: as `find_corners` gives them.
         squares: of the board looked for; grids a little larger are found too.
         smallest: number of corners below which a grid is not worth a look.
+        most: number of grids wanted.
 
     Returns:
-        Index of the corner in each cell, -1 where there is none; right-handed: columns to rows turn as x to y.
+        px of the corner in each cell, NaN where there is none; right-handed: columns to rows turn as x to y.
     """
-    found: list[np.ndarray] = []
+    found: dict[bytes, np.ndarray] = {}
     tried = np.zeros(len(corners), bool)
     free = np.ones(len(corners), bool)
     for seed in np.argsort(-corners[:, 4]):
@@ -85,11 +90,12 @@ def find_grids(
         members = grid[grid >= 0]
         if len(members) < smallest:
             continue
-        found.append(_right_handed(_trimmed(grid), corners))
+        found.setdefault(np.sort(members).tobytes(), grid)
         if len(members) >= 9:  # smaller grids may be chance, and must not take a seed from the board
             tried[members] = True
-    found = [grid for grid in found if min(grid.shape) > 1 and (grid >= 0).sum() >= smallest]
-    return sorted(found, key=lambda grid: -int((grid >= 0).sum()))
+    largest = sorted(found, key=len, reverse=True)[:most]
+    grids = (_right_handed(_trimmed(found[key]), corners) for key in largest)
+    return [grid for grid in grids if grid is not None]
 
 
 def _trimmed(grid: Int[np.ndarray, "_ _"]) -> Int[np.ndarray, "row column"]:
@@ -97,19 +103,22 @@ def _trimmed(grid: Int[np.ndarray, "_ _"]) -> Int[np.ndarray, "row column"]:
     rows, columns = np.nonzero(grid >= 0)
     grid = grid[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     while min(grid.shape) > 1:
-        filled = [float((side >= 0).mean()) for side in (grid[0], grid[-1], grid[:, 0], grid[:, -1])]
-        worst = int(np.argmin(filled))
+        filled = [np.count_nonzero(side >= 0) / len(side) for side in (grid[0], grid[-1], grid[:, 0], grid[:, -1])]
+        worst = filled.index(min(filled))
         if filled[worst] >= _FILLED_ROW:
             break
         grid = (grid[1:], grid[:-1], grid[:, 1:], grid[:, :-1])[worst]
     return grid
 
 
-def _right_handed(grid: Int[np.ndarray, "row column"], corners: Float[np.ndarray, "corner 6"]) -> np.ndarray:
-    xy = np.where(grid[..., None] >= 0, corners[grid][..., :2], np.nan)
-    along, down = np.diff(xy, axis=1).reshape(-1, 2), np.diff(xy, axis=0).reshape(-1, 2)
-    along, down = along[np.isfinite(along).all(1)], down[np.isfinite(down).all(1)]
+def _right_handed(
+    grid: Int[np.ndarray, "row column"], corners: Float[np.ndarray, "corner 6"]
+) -> Float[np.ndarray, "row column 2"] | None:
+    """The places of the corners; None where they do not make a plane."""
+    xy = np.where(grid[..., None] >= 0, corners[grid, :2], np.nan)
+    along, down = (xy[:, 1:] - xy[:, :-1]).reshape(-1, 2), (xy[1:] - xy[:-1]).reshape(-1, 2)
+    along, down = along[along[:, 0] == along[:, 0]], down[down[:, 0] == down[:, 0]]
     if not len(along) or not len(down):
-        return grid[:0]
-    (ax, ay), (bx, by) = np.median(along, axis=0), np.median(down, axis=0)
-    return grid if ax * by - ay * bx > 0 else grid[:, ::-1]
+        return None
+    (ax, ay), (bx, by) = along.sum(0), down.sum(0)
+    return xy if ax * by - ay * bx > 0 else xy[:, ::-1]

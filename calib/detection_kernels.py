@@ -15,6 +15,15 @@ _RING = 32
 _SLIMMEST_SECTOR = math.radians(18)
 # By how much the two halves of an edge may fail to make one line: lens distortion and noise bend it by less.
 _MOST_BEND = math.radians(32)
+# The inner ring, as a share of the outer one, and by how much an edge may turn between them. An edge through the middle
+# does not; the two sides of a bright line, which else looks like a corner, turn by 30 degrees.
+_INNER = 0.6
+_MOST_TURN = math.radians(14)
+# Ratio of the two curvatures at a corner: tan^2 of half the angle between its edges, so this is 40 degrees.
+_LEAST_RATIO = 0.13
+# Strength at the middle as a share of what the ring's contrast asks for: 0.7 for a sharp corner, less for a blurred
+# one, 0.3 for notches of lines.
+_LEAST_STRENGTH = 0.3
 # Share of the ring's energy that may be odd under a turn by 180 degrees; a step edge has all, a saddle none.
 _MOST_ODD = 0.2
 
@@ -79,8 +88,11 @@ def _bilinear(image, x, y):
 
 
 @njit(cache=True, nogil=True)
-def _to_saddle(image, x, y):
-    """Where the quadratic through 3 x 3 px is flat; at most a pixel away."""
+def _to_saddle(image, x, y, out):
+    """Fill out = (x, y) where the quadratic through 3 x 3 px is flat, a pixel away at most; whether it is a fair saddle.
+
+    At the corner of two edges the two curvatures are of one size, at the notches of a bright line they are not.
+    """
     u = int(x + 0.5)
     v = int(y + 0.5)
     gx = 0.5 * (image[v, u + 1] - image[v, u - 1])
@@ -90,11 +102,17 @@ def _to_saddle(image, x, y):
     xy = 0.25 * (image[v - 1, u - 1] + image[v + 1, u + 1] - image[v - 1, u + 1] - image[v + 1, u - 1])
     determinant = xx * yy - xy * xy
     if determinant >= 0:
-        return x, y
+        return False
+    half_trace = 0.5 * (xx + yy)
+    root = math.sqrt(half_trace * half_trace - determinant)
+    if root - abs(half_trace) < _LEAST_RATIO * (root + abs(half_trace)):
+        return False
     dx = -(yy * gx - xy * gy) / determinant
     dy = -(xx * gy - xy * gx) / determinant
     longest = max(abs(dx), abs(dy), 1.0)
-    return u + dx / longest, v + dy / longest
+    out[0] = u + dx / longest
+    out[1] = v + dy / longest
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -154,28 +172,46 @@ def _read_ring(image, x, y, radius, least_contrast, out):
 
 
 @njit(cache=True, nogil=True)
-def corners_among(image, peaks, radius, least_contrast):
-    """(corner, 6) x, y, rising, falling (rad, modulo pi), contrast, odd share of the peaks that are corners."""
-    height, width = image.shape
-    found = np.empty((len(peaks), 6))
-    count = 0
-    for i in range(len(peaks)):
-        x, y = _to_saddle(image, peaks[i, 0], peaks[i, 1])
-        edge = radius + 2
-        if x < edge or y < edge or x > width - 1 - edge or y > height - 1 - edge:
-            continue
-        if _read_ring(image, x, y, radius, least_contrast, found[count, 2:]):
-            found[count, 0] = x
-            found[count, 1] = y
-            count += 1
-    return found[:count]
-
-
-@njit(cache=True, nogil=True)
 def _apart(a, b):
     """Angle between two lines, 0 to pi/2."""
     d = abs(a - b) % math.pi
     return min(d, math.pi - d)
+
+
+@njit(cache=True, nogil=True)
+def corners_among(image, peaks, blur, radius, least_contrast):
+    """(corner, 6) x, y, rising, falling (rad, modulo pi), contrast, odd share of the peaks that are corners.
+
+    Args:
+        image: gray levels, smoothed by a Gaussian of `blur` px.
+        peaks: as `strength_peaks` gives them.
+        blur: px.
+        radius: px of the ring.
+        least_contrast: gray levels between dark and bright on the ring.
+    """
+    height, width = image.shape
+    found = np.empty((len(peaks), 6))
+    inner = np.empty(4)
+    count = 0
+    for i in range(len(peaks)):
+        if not _to_saddle(image, peaks[i, 0], peaks[i, 1], inner):
+            continue
+        x, y = inner[0], inner[1]
+        edge = radius + 2
+        if x < edge or y < edge or x > width - 1 - edge or y > height - 1 - edge:
+            continue
+        if not _read_ring(image, x, y, radius, least_contrast, found[count, 2:]):
+            continue
+        if math.sqrt(peaks[i, 2]) * math.pi * blur * blur < _LEAST_STRENGTH * found[count, 2]:
+            continue
+        if not _read_ring(image, x, y, _INNER * radius, 0.3 * least_contrast, inner):
+            continue
+        if _apart(inner[0], found[count, 2]) > _MOST_TURN or _apart(inner[1], found[count, 3]) > _MOST_TURN:
+            continue
+        found[count, 0] = x
+        found[count, 1] = y
+        count += 1
+    return found[:count]
 
 
 @njit(cache=True, nogil=True)

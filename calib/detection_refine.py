@@ -1,4 +1,4 @@
-"""From about where a board's corners are to where they are, how well that is known, and whether it is a board at all."""
+"""From about where a board's corners are to where they are, how well that is known, and whether it is a board."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,13 @@ _WINDOW_SHARE, _WIDEST_PX, _FIRST_PX, _NARROWEST_PX = 0.4, 24, 8, 3
 _ROUGH, _FINE = 0.05, 0.002
 # Share of the contrast that the model may leave unexplained; corners of boards leave 0.03 to 0.1.
 _UNEXPLAINED = 0.2
+# A corner known no better than to so many px, or squares, is none.
+_VAGUE_PX, _VAGUE_SQUARES = 1.0, 0.1
+# Rounds of looking for corners next to those known: hidden corners of large boards lie one or two from them.
+_ROUNDS = 3
 # Squares by which a corner may end up from where it was expected.
 _MOVED_FOUND, _MOVED_PREDICTED = 0.3, 0.15
-# A corner is an outlier beyond so many robust standard deviations and so many squares from the smooth map of the others.
+# An outlier is so many robust standard deviations, and so many squares, from the smooth map of the other corners.
 _OUTLIER_SIGMAS, _OUTLIER_SQUARES = 6.0, 0.03
 # A board loses at most this share of its found corners, and its corners are so near to a smooth map (squares, rms).
 _MOST_LOST, _SMOOTH_SQUARES = 0.25, 0.03
@@ -78,26 +82,43 @@ def refine_board(
     share = _window_share(board)
     fits = _fit(image, smooth, plane, expected, known, share, _FIRST_PX, _ROUGH)
     known &= _credible(fits, smooth, plane, expected, _MOVED_FOUND)
-    if known.sum() < 4:
-        return None
     expected[known] = fits[known, :2]
-    for corner in np.flatnonzero(~known):
-        expected[corner] = _predict(plane[known], expected[known], plane[corner])
+    for _ in range(_ROUNDS):
+        if known.all() or known.sum() < 4 or not _add_missing(image, plane, expected, known, share):
+            break
     smooth = _plausible_map(plane[known], expected[known])
     if smooth is None:
         return None
+    # The wider window may find what the first did not.
     fits = _fit(image, smooth, plane, expected, np.ones(len(known), bool), share, _WIDEST_PX, _FINE)
-    moved = np.where(known, _MOVED_FOUND, _MOVED_PREDICTED)
-    good = _credible(fits, smooth, plane, expected, moved)
-    good, dark_origin = _alternating(fits[:, 8], plane, good, known)
+    good = _credible(fits, smooth, plane, expected, np.where(known, _MOVED_FOUND, _MOVED_PREDICTED))
+    good, dark_origin = _alternating(fits[:, 8], plane, good, found.ravel())
     good = _without_outliers(plane, fits[:, :2], good)
-    if good.sum() < 4 or (good & known).sum() < (1 - _MOST_LOST) * found.sum() or _in_line(plane[good]):
+    if good.sum() < 4 or (good & found.ravel()).sum() < (1 - _MOST_LOST) * found.sum() or _in_line(plane[good]):
         return None
     sigma = _uncertainty(plane[good], fits[good], lens)
     if sigma is None:
         return None
     xy = np.where(good[:, None], fits[:, :2], np.nan).reshape(start.shape)
     return xy, sigma, dark_origin
+
+
+def _add_missing(image: np.ndarray, plane: np.ndarray, expected: np.ndarray, known: np.ndarray, share: float) -> bool:
+    """Look for corners not found so far where their neighbours say; fills `expected` and `known`, says if any was new.
+
+    What lies too far from the known ones is predicted better in the next round.
+    """
+    smooth = _plausible_map(plane[known], expected[known])
+    if smooth is None:
+        return False
+    missing = np.flatnonzero(~known)
+    for corner in missing:
+        expected[corner] = _predict(plane[known], expected[known], plane[corner])
+    fits = _fit(image, smooth, plane, expected, ~known, share, _FIRST_PX, _ROUGH)
+    new = _credible(fits, smooth, plane, expected, _MOVED_PREDICTED)
+    expected[new] = fits[new, :2]
+    known |= new
+    return bool(new.any())
 
 
 def _window_share(board: Board) -> float:
@@ -161,12 +182,13 @@ def _fit(
 
 
 def _credible(
-    fits: np.ndarray, smooth: SmoothMap, plane: np.ndarray, expected: np.ndarray, moved: np.ndarray | float
+    fits: np.ndarray, smooth: SmoothMap, plane: np.ndarray, expected: np.ndarray, moved: float | np.ndarray
 ) -> Bool[np.ndarray, " corner"]:
     gap = _slopes(smooth, plane)[2]
     with np.errstate(invalid="ignore"):
         distance = np.linalg.norm(fits[:, :2] - expected, axis=1)
-        return np.asarray((fits[:, 7] < _UNEXPLAINED) & (distance < moved * gap))
+        sharp = np.maximum(fits[:, 5], fits[:, 6]) < np.minimum(_VAGUE_PX, _VAGUE_SQUARES * gap)
+        return np.asarray((fits[:, 7] < _UNEXPLAINED) & sharp & (distance < moved * gap))
 
 
 def _predict(plane: np.ndarray, x_image: np.ndarray, at: np.ndarray) -> Float[np.ndarray, "2"]:
@@ -190,7 +212,8 @@ def _without_outliers(plane: np.ndarray, xy: np.ndarray, good: np.ndarray) -> Bo
     """Drop the corner furthest from the smooth map of the rest, until none is far."""
     good = good.copy()
     while good.sum() > 8:
-        smooth = fit_smooth_map(plane[good], xy[good], 2)
+        # A polynomial would follow an outlier among few.
+        smooth = fit_smooth_map(plane[good], xy[good], 2 if good.sum() >= 20 else 1)
         distance = np.linalg.norm(smooth(plane[good]) - xy[good], axis=1)
         gap = _slopes(smooth, plane[good])[2]
         # Of a 2D normal distribution the median distance is 1.18 standard deviations.
