@@ -48,3 +48,7 @@ class Settings:
     def progress(self, items: Iterable[Any], length: int, description: str) -> Iterable[Any]:
         """A progress bar, unless it was asked not to."""
         return tqdm(items, total=length, desc=description, unit="frame", disable=self.quiet)
+
+    def unless_quiet(self, lines: list[str]) -> list[str]:
+        """The lines, unless silence was asked for."""
+        return [] if self.quiet else lines

@@ -1,0 +1,206 @@
+"""The commands: what each takes, and the lines that it has to say when it is done.
+
+Stages are imported inside the commands: torch, numba and OpenCV take seconds, and `mv3d --help` needs none of them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+import mv3d
+from mv3d.errors import ConfigError, SessionError
+from mv3d.settings import Settings
+
+if TYPE_CHECKING:
+    from mv3d.result import Result
+
+Session = tyro.conf.Positional[Path]
+Lines = list[str]
+
+_DEFAULTS = Settings()
+
+
+def demo(
+    synthetic: bool = False, out: Path | None = None, cache: Path | None = None, settings: Settings = _DEFAULTS
+) -> Lines:
+    """The main job on a real recording of four cameras, fetched once; or on a synthetic one, which needs no network.
+
+    Args:
+        synthetic: a synthetic performer seen by four cameras as keypoints, with the error against the truth.
+        out: folder for the session; demo_session or demo_synthetic by default.
+        cache: where the fetched recording is kept; the user's cache folder by default.
+        settings: shared settings.
+    """
+    from mv3d import demonstration
+
+    if synthetic:
+        root = out or Path("demo_synthetic")
+        result, errors = demonstration.run_synthetic(root, settings.load(), progress=settings.progress)
+        return result_lines(result, settings, errors)
+    root = demonstration.prepare_real(out or Path("demo_session"), cache)
+    return result_lines(demonstration.run_real(root, settings.load(), settings.progress), settings)
+
+
+def run(session: Session, overwrite: bool = False, common_time: bool = False, settings: Settings = _DEFAULTS) -> Lines:
+    """Videos and cameras.yaml of a session in; skeletons, exports, pictures and report out.
+
+    Args:
+        session: the session folder.
+        overwrite: make results anew that are already there.
+        common_time: accept videos of unequal length and use the time that all of them cover.
+        settings: shared settings.
+    """
+    from mv3d import pipeline
+
+    result = pipeline.run(
+        session, settings.load(), overwrite=overwrite, common_time=common_time, progress=settings.progress
+    )
+    return result_lines(result, settings)
+
+
+def pose2d(session: Session, overwrite: bool = False, settings: Settings = _DEFAULTS) -> Lines:
+    """Find everybody in every video, whole images, one view at a time; writes pose2d/.
+
+    Args:
+        session: the session folder.
+        overwrite: make results anew that are already there.
+        settings: shared settings.
+    """
+    from mv3d.detection import find_in_whole_images
+
+    outputs = find_in_whole_images(session, settings.load(), overwrite=overwrite, progress=settings.progress)
+    return settings.unless_quiet([str(path) for path in outputs.values()])
+
+
+def reconstruct(
+    session: tyro.conf.Positional[Path | None] = None,
+    rig: Path | None = None,
+    keypoints: Path | None = None,
+    out: Path | None = None,
+    fps: float = 30.0,
+    skeleton: str | None = None,
+    units: str | None = None,
+    overwrite: bool = False,
+    settings: Settings = _DEFAULTS,
+) -> Lines:
+    """Keypoints in, 3D skeleton out: of a session's pose2d/, or with --rig, --keypoints and --out of any folder.
+
+    Args:
+        session: the session folder.
+        rig: rig file of any known format.
+        keypoints: folder of <camera>.npz, or of OpenPose JSON per camera.
+        out: the pose3d.npz to write.
+        fps: frames per second of OpenPose JSON, which does not say.
+        skeleton: joint order of OpenPose JSON where the number of joints does not tell it, e.g. BODY_25B.
+        units: unit of length of the rig file, if not its format's own: m, cm, mm, in, ft.
+        overwrite: make results anew that are already there.
+        settings: shared settings.
+    """
+    from mv3d import pipeline
+
+    if session is not None and (rig or keypoints or out):
+        raise ConfigError("give either a session or --rig, --keypoints and --out, not both")
+    if session is not None:
+        return result_lines(pipeline.reconstruct_session(session, settings.load(), overwrite=overwrite), settings)
+    if rig is None or keypoints is None or out is None:
+        raise ConfigError("give a session folder, or all of --rig, --keypoints and --out")
+    source = pipeline.KeypointSource(rig, keypoints, fps, skeleton, units)
+    return result_lines(pipeline.reconstruct_files(source, out, settings.load(), overwrite=overwrite), settings)
+
+
+def view(session: Session, video: Path | None = None, overwrite: bool = False, quiet: bool = False) -> Lines:
+    """Show a session's skeleton in a window: space plays and stops, left and right step, drag turns.
+
+    Args:
+        session: the session folder.
+        video: write the scene to this MP4 instead of opening a window.
+        overwrite: replace the MP4 if it is already there.
+        quiet: no progress bar.
+    """
+    from mv3d import pipeline
+
+    if video is None:
+        pipeline.show_session(session)
+        return []
+    settings = Settings(quiet=quiet)
+    pipeline.render_session(session, video, overwrite=overwrite, progress=settings.progress)
+    return settings.unless_quiet([str(video)])
+
+
+def export(
+    session: Session,
+    format: tuple[str, ...] = ("csv", "trc", "openpose"),
+    out: Path | None = None,
+    overwrite: bool = False,
+) -> Lines:
+    """Write a session's skeleton in formats of other programs.
+
+    Args:
+        session: the session folder.
+        format: any of csv, csv_tidy, trc, json, npz, openpose.
+        out: folder for the files; export/ of the session by default.
+        overwrite: replace files that are already there.
+    """
+    from mv3d import pipeline
+
+    return [str(path) for path in pipeline.export_session(session, format, out, overwrite=overwrite)]
+
+
+def report(session: Session, settings: Settings = _DEFAULTS) -> Lines:
+    """Write report.html of a session again.
+
+    Args:
+        session: the session folder.
+        settings: shared settings.
+    """
+    from mv3d import pipeline
+
+    return settings.unless_quiet([str(pipeline.report_session(session, settings.load()))])
+
+
+def rig_convert(
+    source: tyro.conf.Positional[Path],
+    target: tyro.conf.Positional[Path],
+    format: str = "auto",
+    units: str | None = None,
+    overwrite: bool = False,
+) -> Lines:
+    """Read a rig in one format and write it in another, in metres.
+
+    Args:
+        source: rig file to read: cameras.yaml, aniposelib .toml, Qualisys .qca.txt.
+        target: rig file to write: cameras.yaml or aniposelib .toml.
+        format: format of the source, if its name does not tell: mv3d, aniposelib, qualisys.
+        units: unit of length in the source, if not the format's own: m, cm, mm, in, ft.
+        overwrite: replace the target if it is already there.
+    """
+    from mv3d.files.rigs import read_rig, write_rig
+
+    rig = read_rig(source, format, units)
+    if target.exists() and not overwrite:
+        raise SessionError(f"{target}: already there; pass --overwrite to replace it")
+    write_rig(rig, target)
+    return [f"{target}: {len(rig)} cameras ({', '.join(rig.names)})"]
+
+
+def models_list() -> Lines:
+    """Which 2D networks there are."""
+    from mv3d.pose2d.models import MODELS
+
+    return [f"{model.name:<20}{model.skeleton.name:<10}{len(model.skeleton)} joints" for model in MODELS.values()]
+
+
+def version() -> Lines:
+    """Print the version."""
+    return [mv3d.__version__]
+
+
+def result_lines(result: "Result", settings: Settings, extra: Sequence[str] = ()) -> Lines:
+    """The figures of a reconstruction, and where its files lie."""
+    from mv3d.summary import quality_lines
+
+    files = [f"{name:<10}{path}" for name, path in result.outputs.items()]
+    notes = [f"note: {note}" for note in result.notes]
+    return settings.unless_quiet(["", *quality_lines(result.quality), *extra, *notes, "", *files])
