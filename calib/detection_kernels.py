@@ -89,7 +89,7 @@ def _bilinear(image, x, y):
 
 @njit(cache=True, nogil=True)
 def _to_saddle(image, x, y, out):
-    """Fill out = (x, y) where the quadratic through 3 x 3 px is flat, a pixel away at most; whether it is a fair saddle.
+    """Fill out = (x, y) where the quadratic through 3 x 3 px is flat, at most a pixel away; whether it is fair.
 
     At the corner of two edges the two curvatures are of one size, at the notches of a bright line they are not.
     """
