@@ -1,46 +1,20 @@
 """report.html: everything that tells how far a reconstruction can be trusted, in one file that needs nothing else."""
 
-import base64
-import os
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.quality import Quality
 from mv3d.data.rig import Rig
 from mv3d.viz import plots
+from mv3d.viz.page import NOT_KNOWN, Page, Picture, Table, drawing, number, percent, photograph
 from mv3d.viz.verdict import Verdict, inconsistent_cameras, judge
 
-# Wider pictures are shrunk: a report should stay small enough to send.
-_PICTURE_WIDTH = 1600
-# A larger PNG is a photograph: as JPEG it is a tenth of that and looks the same.
-_LARGEST_PNG_BYTES = 400_000
-_JPEG_QUALITY = 90
-_NOT_KNOWN = "–"
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table of finished text: each row has a heading and cells; `marked` rows are those to look at."""
-
-    title: str
-    note: str
-    heads: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    marked: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """An image inside the page and the sentence below it."""
-
-    title: str
-    note: str
-    data_uri: str
+_FOOTER = (
+    "Jitter: median second difference of the limb joints' positions from frame to frame. Errors are medians unless "
+    "they say otherwise. Marked rows are those to look at first."
+)
 
 
 def write_report(
@@ -75,7 +49,7 @@ def write_report(
         OSError: the file cannot be written.
     """
     verdict = judge(rig, quality)
-    page = _template().render(
+    page = Page(
         title=title,
         verdict=verdict,
         warnings=warnings,
@@ -86,27 +60,12 @@ def write_report(
             _joint_table(poses3d, quality),
         ],
         plots=_plots(poses3d, quality),
-        pictures=[_Picture(caption, "", _picture_uri(image)) for caption, image in pictures],
+        pictures=[photograph(caption, image) for caption, image in pictures],
         facts=facts,
+        footer=_FOOTER,
     )
-    _write_whole(Path(path), page)
+    page.write(path)
     return verdict
-
-
-def _template() -> Template:
-    folder = Path(__file__).parent / "templates"
-    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("report.html.j2")
-
-
-def _write_whole(path: Path, page: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _summary(rig: Rig, poses3d: Poses3D, quality: Quality) -> list[tuple[str, str]]:
@@ -115,16 +74,16 @@ def _summary(rig: Rig, poses3d: Poses3D, quality: Quality) -> list[tuple[str, st
     return [
         ("frames", f"{len(poses3d)} ({seconds:.1f} s at {poses3d.fps:.4g} fps)"),
         ("cameras", str(len(rig))),
-        ("limb joints found", _percent(quality.limb_coverage)),
-        ("left-out error, mean over cameras", _number(_mean(quality.left_out_px), "px")),
-        ("the same with the shifts taken off", _number(_mean(quality.left_out_without_shift_px), "px")),
-        ("bone length CV, per frame", _percent(_mean(quality.bone_cv_per_frame))),
-        ("bone length CV, smoothed", _percent(_mean(quality.bone_cv))),
-        ("jitter", _number(quality.jitter_mm, "mm", 2)),
+        ("limb joints found", percent(quality.limb_coverage)),
+        ("left-out error, mean over cameras", number(_mean(quality.left_out_px), "px")),
+        ("the same with the shifts taken off", number(_mean(quality.left_out_without_shift_px), "px")),
+        ("bone length CV, per frame", percent(_mean(quality.bone_cv_per_frame))),
+        ("bone length CV, smoothed", percent(_mean(quality.bone_cv))),
+        ("jitter", number(quality.jitter_mm, "mm", 2)),
     ]
 
 
-def _camera_table(rig: Rig, poses2d: dict[str, Poses2D], poses3d: Poses3D, quality: Quality) -> _Table:
+def _camera_table(rig: Rig, poses2d: dict[str, Poses2D], poses3d: Poses3D, quality: Quality) -> Table:
     flagged = inconsistent_cameras(rig, quality)
     limbs = list(quality.limb_joints) or list(range(len(quality.keypoints)))
     rows = []
@@ -133,13 +92,13 @@ def _camera_table(rig: Rig, poses2d: dict[str, Poses2D], poses3d: Poses3D, quali
         rows.append(
             (
                 name,
-                _number(float(quality.left_out_px[view])),
-                _number(float(quality.left_out_without_shift_px[view])),
-                _number(_median(quality.reprojection_px[:, view, limbs])),
-                f"{dx:+.0f}, {dy:+.0f}" if np.isfinite(dx + dy) else _NOT_KNOWN,
-                _percent(float(quality.coverage_2d[view, limbs].mean())),
+                number(float(quality.left_out_px[view])),
+                number(float(quality.left_out_without_shift_px[view])),
+                number(_median(quality.reprojection_px[:, view, limbs])),
+                f"{dx:+.0f}, {dy:+.0f}" if np.isfinite(dx + dy) else NOT_KNOWN,
+                percent(float(quality.coverage_2d[view, limbs].mean())),
                 _people(poses2d.get(name)),
-                _number(_millimetres_per_pixel(rig, name, poses3d), "mm", 1),
+                number(_millimetres_per_pixel(rig, name, poses3d), "mm", 1),
             )
         )
     note = (
@@ -150,10 +109,10 @@ def _camera_table(rig: Rig, poses2d: dict[str, Poses2D], poses3d: Poses3D, quali
     )
     heads = ("camera", "left out, px", "without shifts, px", "reprojection, px", "shift, px", "limb joints seen")
     marked = frozenset(i for i, name in enumerate(quality.cameras) if name in flagged)
-    return _Table("Cameras", note, (*heads, "people", "a pixel"), rows, marked)
+    return Table("Cameras", note, (*heads, "people", "a pixel"), rows, marked)
 
 
-def _joint_table(poses3d: Poses3D, quality: Quality) -> _Table:
+def _joint_table(poses3d: Poses3D, quality: Quality) -> Table:
     views = poses3d.n_views[:, 0].astype(float) if poses3d.n_views.shape[1] else np.full((1, len(quality.keypoints)), 0)
     rows = []
     for j, name in enumerate(quality.keypoints):
@@ -161,11 +120,11 @@ def _joint_table(poses3d: Poses3D, quality: Quality) -> _Table:
         rows.append(
             (
                 name,
-                _percent(measured),
-                _percent(filled),
-                _percent(1 - measured - filled),
-                _number(_median(quality.reprojection_px[:, :, j])),
-                _number(_mean(views[:, j])),
+                percent(measured),
+                percent(filled),
+                percent(1 - measured - filled),
+                number(_median(quality.reprojection_px[:, :, j])),
+                number(_mean(views[:, j])),
             )
         )
     note = (
@@ -174,16 +133,16 @@ def _joint_table(poses3d: Poses3D, quality: Quality) -> _Table:
     )
     marked = frozenset(j for j in quality.limb_joints if quality.measured[j] < 0.8)
     heads = ("joint", "measured", "filled", "missing", "reprojection, px", "cameras")
-    return _Table("Joints", note, heads, rows, marked)
+    return Table("Joints", note, heads, rows, marked)
 
 
-def _bone_table(quality: Quality) -> _Table:
+def _bone_table(quality: Quality) -> Table:
     rows = [
         (
             f"{a} to {b}",
-            _number(100 * _mean(quality.bone_length[:, k]), "cm"),
-            _percent(float(quality.bone_cv_per_frame[k])),
-            _percent(float(quality.bone_cv[k])),
+            number(100 * _mean(quality.bone_length[:, k]), "cm"),
+            percent(float(quality.bone_cv_per_frame[k])),
+            percent(float(quality.bone_cv[k])),
         )
         for k, (a, b) in enumerate(quality.bones)
     ]
@@ -191,10 +150,10 @@ def _bone_table(quality: Quality) -> _Table:
         "Bones do not change their length, so the coefficient of variation (CV, standard deviation by mean) tells how "
         "much is error: per frame before, smoothed after the model of time. A small CV alone does not prove accuracy."
     )
-    return _Table("Bones", note, ("bone", "mean length", "CV per frame", "CV smoothed"), rows, frozenset())
+    return Table("Bones", note, ("bone", "mean length", "CV per frame", "CV smoothed"), rows, frozenset())
 
 
-def _plots(poses3d: Poses3D, quality: Quality) -> list[_Picture]:
+def _plots(poses3d: Poses3D, quality: Quality) -> list[Picture]:
     """Each figure with one sentence on how to read it; without frames there is nothing to draw."""
     if not len(poses3d):
         return []
@@ -230,12 +189,12 @@ def _plots(poses3d: Poses3D, quality: Quality) -> list[_Picture]:
             plots.trajectories(poses3d),
         ),
     ]
-    return [_Picture(title, note, _data_uri("png", plots.to_png(figure))) for title, note, figure in drawn]
+    return [drawing(title, note, plots.to_png(figure)) for title, note, figure in drawn]
 
 
 def _people(poses: Poses2D | None) -> str:
     if poses is None or not len(poses):
-        return _NOT_KNOWN
+        return NOT_KNOWN
     return str(int((poses.score > 0).any(-1).sum(-1).max(initial=0)))
 
 
@@ -245,29 +204,6 @@ def _millimetres_per_pixel(rig: Rig, name: str, poses3d: Poses3D) -> float:
         return float("nan")
     depth = rig[name].to_camera(poses3d.xyz[:, 0])[..., 2]
     return 1000 * _median(depth[depth > 0]) / float(rig[name].lens.K[0, 0])
-
-
-def _picture_uri(image: np.ndarray) -> str:
-    """A BGR image as an address that holds it, shrunk to the width of a page."""
-    if image.shape[1] > _PICTURE_WIDTH:
-        height = max(round(image.shape[0] * _PICTURE_WIDTH / image.shape[1]), 1)
-        image = cv2.resize(image, (_PICTURE_WIDTH, height), interpolation=cv2.INTER_AREA)
-    png = cv2.imencode(".png", image)[1].tobytes()
-    if len(png) <= _LARGEST_PNG_BYTES:
-        return _data_uri("png", png)
-    return _data_uri("jpeg", cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes())
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _number(value: float, unit: str = "", digits: int = 1) -> str:
-    return f"{value:.{digits}f} {unit}".strip() if np.isfinite(value) else _NOT_KNOWN
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if np.isfinite(share) else _NOT_KNOWN
 
 
 def _mean(values: np.ndarray) -> float:
