@@ -1,0 +1,82 @@
+"""Why a board is nowhere to be found: what else is in the pictures."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from calib.boards import Board
+from calib.detection_checkerboard import find_any_checkerboard
+
+# The largest dictionary of each family holds the markers of its smaller ones, with the same numbers.
+_FAMILIES = (
+    "DICT_4X4_1000",
+    "DICT_5X5_1000",
+    "DICT_6X6_1000",
+    "DICT_7X7_1000",
+    "DICT_ARUCO_ORIGINAL",
+    "DICT_APRILTAG_36h11",
+)
+# Markers in one picture that are no chance.
+_ENOUGH_MARKERS = 3
+
+
+def why_not_found(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], board: Board) -> str:
+    """What is in the images instead of the board, or what to check; a clause without a full stop."""
+    gray = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images]
+    if board.kind == "checkerboard":
+        return _other_checkerboard(gray)
+    return _other_markers(gray, board)
+
+
+def _other_checkerboard(images: list[np.ndarray]) -> str:
+    sizes = Counter(size for image in images if (size := find_any_checkerboard(image)) is not None)
+    if not sizes:
+        return "no other checkerboard either; all of its squares must be in the picture, lit evenly and sharp"
+    (long, short), count = sizes.most_common(1)[0]
+    return (
+        f"but {count} of {len(images)} pictures looked at show a checkerboard of {short}x{long} squares;"
+        f" write squares: [{short}, {long}] if that is the board (squares, not inner corners)"
+    )
+
+
+def _other_markers(images: list[np.ndarray], board: Board) -> str:
+    own = next((f for f in _FAMILIES if f.rsplit("_", 1)[0] == str(board.dictionary).rsplit("_", 1)[0]), _FAMILIES[0])
+    ways = [
+        (own, inverted, mirrored) for inverted in (board.inverted, not board.inverted) for mirrored in (False, True)
+    ]
+    ways += [(f, inverted, False) for f in _FAMILIES for inverted in (False, True) if f != own]
+    best: tuple[int, str, bool, bool, int] = (0, "", False, False, 0)
+    for family, inverted, mirrored in ways:
+        found = [_marker_ids(_seen(image, inverted, mirrored), family) for image in images]
+        count = sum(len(ids) >= _ENOUGH_MARKERS for ids in found)
+        if count > best[0]:
+            best = (count, family, inverted, mirrored, max(max(ids, default=0) for ids in found))
+    count, family, inverted, mirrored, highest = best
+    if not count:
+        return "no markers of another dictionary either; the markers must be large and sharp enough to be read"
+    seen = f"but {count} of {len(images)} pictures looked at show"
+    if mirrored:
+        return f"{seen} its kind of markers mirrored; turn off mirroring in the camera's software and record again"
+    if inverted != board.inverted:
+        colours = "white on black" if inverted else "black on white"
+        return f"{seen} markers printed {colours}; set inverted: {str(inverted).lower()}"
+    if family != own:
+        return f"{seen} markers of {family} or a smaller one of its kind; set dictionary to that of the print"
+    return (
+        f"{seen} markers of this dictionary up to number {highest}, while the board has {board.marker_count};"
+        " check squares, legacy and the dictionary's size"
+    )
+
+
+def _seen(image: np.ndarray, inverted: bool, mirrored: bool) -> np.ndarray:
+    image = 255 - image if inverted else image
+    return np.ascontiguousarray(image[:, ::-1]) if mirrored else image
+
+
+def _marker_ids(image: np.ndarray, family: str) -> list[int]:
+    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, family))
+    ids = cv2.aruco.ArucoDetector(dictionary).detectMarkers(image)[1]
+    return [] if ids is None else [int(i) for i in np.ravel(ids)]
