@@ -281,7 +281,7 @@ def test_exports_of_a_session(session: Path, estimator, tmp_path: Path) -> None:
     made = pipeline.export_session(session, ("json", "npz", "csv_tidy"))
     assert [path.name for path in made] == ["walk.json", "walk.npz", "walk_tidy.csv"]
     assert len(json.loads(made[0].read_text())["timestamps"]) == FRAMES
-    with pytest.raises(SessionError, match=r"walk\.json: already there"):
+    with pytest.raises(SessionError, match=r"walk_tidy\.csv: already there"):
         pipeline.export_session(session, ("csv_tidy", "json"))
     elsewhere = pipeline.export_session(session, ("trc", "openpose"), tmp_path / "out")
     assert all(path.exists() for path in elsewhere)
