@@ -1,0 +1,290 @@
+"""From board observations to a rig: the chain of the calibration as a table of contents."""
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from calib.boards import Board
+from calib.bundle import HUBER, Bundle
+from calib.config import CalibrationConfig
+from calib.contradictions import find_contradictions, judge_views, readmit
+from calib.covariance import uncertainty_of
+from calib.intrinsics import CameraFit, fit_camera
+from calib.joint import Joint, measure, solve_joint
+from calib.observations import BoardObservations
+from calib.pose_graph import ViewPoses, choose_turns, place_boards, place_cameras
+from calib.result import CalibrationResult, ExcludedView, TimeEstimate
+from calib.time_offsets import image_motion, shifted_sources, usual_interval, whole_frame_shifts
+from mv3d.data.camera import Camera
+from mv3d.data.lens import Lens
+from mv3d.data.rig import Rig
+from mv3d.geometry.damping import Outcome
+
+_log = logging.getLogger(__name__)
+# Fewer corners fix no pose that is worth having.
+_FEWEST_CORNERS = 6
+# The static fit before time is known meets errors of many pixels.
+_START_HUBER = 1.5
+# Offsets that are less significant, in standard deviations, count as none.
+_SIGNIFICANT = 4.0
+# A spread of offsets below this share of the time between frames, s/s, moves no corner visibly.
+_NEGLIGIBLE_SPREAD = 2e-3
+_MOST_ROUNDS = 8
+
+
+def calibrate_rig(
+    observations: BoardObservations,
+    config: CalibrationConfig | None = None,
+    *,
+    known_lenses: Mapping[str, Lens] | None = None,
+    known_rig: Rig | None = None,
+) -> CalibrationResult:
+    """Lenses, poses and time offsets of the cameras that saw a board.
+
+    Args:
+        observations: corners of the board in every camera and frame.
+        config: settings.
+        known_lenses: lenses by camera name that are taken as they are.
+        known_rig: cameras that are taken as they are, lens and pose: calibrates others into their world.
+
+    Raises:
+        CalibrationError: the views cannot give a rig; says which camera and what to film.
+    """
+    config = config or CalibrationConfig()
+    known = {name: known_rig[name] for name in observations.cameras if known_rig and name in known_rig.names}
+    lenses = {**(known_lenses or {}), **{name: camera.lens for name, camera in known.items()}}
+    xy = np.where((observations.seen.sum(-1) >= _FEWEST_CORNERS)[..., None, None], observations.xy, np.nan)
+    fits = tuple(_fit_alone(observations, xy, c, lenses, config) for c in range(len(observations.cameras)))
+    turns = board_turns(observations.board)
+    poses = _view_poses(fits)
+    shifts = _shifts(observations, poses, turns, config)
+    sources = np.stack([shifted_sources(int(d), observations.segments) for d in shifts])
+    joint = _prepare(observations, xy, sources, fits, poses, turns, known)
+    joint.fixed_lenses = frozenset(observations.cameras.index(name) for name in lenses if name in observations.cameras)
+    bundle, outcome = _fit_jointly(joint, config)
+    return _result(observations, joint, bundle, outcome, fits, sources, shifts, known_rig)
+
+
+def board_turns(board: Board) -> Float[np.ndarray, "k 3 4"]:
+    """Motions (R | t) of the board onto itself that a detector cannot tell apart, the identity first."""
+    points, turns = board.points, []
+    middle = points.mean(0)
+    for order in board.symmetries():
+        u, _, vt = np.linalg.svd((points - middle).T @ (points[order] - middle))
+        R = vt.T @ np.diag([1.0, 1.0, np.linalg.det(vt.T @ u.T)]) @ u.T
+        turns.append(np.concatenate([R, (middle - R @ middle)[:, None]], axis=1))
+    return np.stack(turns)
+
+
+def _fit_alone(
+    observations: BoardObservations, xy: np.ndarray, c: int, lenses: Mapping[str, Lens], config: CalibrationConfig
+) -> CameraFit:
+    name = observations.cameras[c]
+    width, height = (int(n) for n in observations.sizes[c])
+    fit = fit_camera(
+        observations.board.points, xy[c], observations.sigma_px[c], (width, height), name=name,
+        model=config.lens.of(name), known=lenses.get(name), config=config.lens, outliers=config.outliers,
+    )  # fmt: skip
+    _log.info("%s alone: %s, %d views, rms %.3f px", name, fit.model, int(fit.keep.any(1).sum()), fit.rms_px)
+    return fit
+
+
+def _view_poses(fits: tuple[CameraFit, ...]) -> ViewPoses:
+    weight = np.stack([fit.keep.sum(1) for fit in fits]).astype(float)
+    R, t = np.stack([fit.R for fit in fits]), np.stack([fit.t for fit in fits])
+    has = np.all(np.isfinite(t), axis=-1)
+    return ViewPoses(
+        np.where(has[..., None, None], R, np.eye(3)), np.where(has[..., None], t, 0.0), np.where(has, weight, 0.0)
+    )
+
+
+def _shifts(
+    observations: BoardObservations, poses: ViewPoses, turns: np.ndarray, config: CalibrationConfig
+) -> Int[np.ndarray, " camera"]:
+    interval = usual_interval(observations.times)
+    if not config.time.enabled or np.isnan(interval).any() or len(interval) < 2:
+        return np.zeros(len(interval), np.int64)
+    largest = int(config.time.largest_s / float(np.median(interval)))
+    return whole_frame_shifts(poses, observations.segments, turns, max(largest, 1))
+
+
+def _prepare(
+    observations: BoardObservations,
+    xy: np.ndarray,
+    sources: np.ndarray,
+    fits: tuple[CameraFit, ...],
+    poses: ViewPoses,
+    turns: np.ndarray,
+    known: Mapping[str, Camera],
+) -> Joint:
+    """Everything in frames of the same instant, cameras and boards placed, turned checkerboards turned back."""
+    names = observations.cameras
+    rows = np.arange(len(names))[:, None]
+    absent = sources < 0
+    motion, moves = image_motion(
+        observations.board.points, [fit.lens for fit in fits], poses, observations.times, observations.segments
+    )
+    keep = np.stack([fit.keep for fit in fits])[rows, sources] & ~absent[..., None]
+    poses = ViewPoses(
+        poses.R[rows, sources], poses.t[rows, sources], np.where(absent, 0.0, poses.weight[rows, sources])
+    )
+    fixed = {names.index(name): (camera.R, camera.t) for name, camera in known.items()}
+    anchors = fixed or {int(np.argmax(poses.weight.sum(1))): (np.eye(3), np.zeros(3))}
+    R, t = place_cameras(poses, names, turns, anchors)
+    choice = choose_turns(poses, R, t, turns)
+    order = observations.board.symmetries()[choice]
+    corners = np.where(absent[..., None, None], np.nan, xy[rows, sources])
+    corners = np.take_along_axis(corners, order[..., None], 2)
+    moved = np.take_along_axis(motion[rows, sources], order[..., None], 2)
+    keep = np.take_along_axis(keep, order, 2)
+    turned = turns[choice]
+    poses = ViewPoses(
+        poses.R @ turned[..., :3], np.einsum("cfij,cfj->cfi", poses.R, turned[..., 3]) + poses.t, poses.weight
+    )
+    held = np.isin(np.arange(len(names)), list(anchors))
+    R, t, board_R, board_t, apart = place_boards(poses, R, t, held)
+    sigma = observations.sigma_px[rows, sources]
+    own_R = np.swapaxes(R, 1, 2)[:, None] @ poses.R
+    own_t = np.einsum("cji,cfj->cfi", R, poses.t - t[:, None])
+    joint = Joint(
+        points=observations.board.points, xy=corners, unit=_relative_sigma(sigma), motion=moved,
+        moves=moves[rows, sources] & ~absent, sizes=observations.sizes, usual_s=usual_interval(observations.times),
+        lenses=[fit.lens for fit in fits], R=R, t=t, board_R=board_R, board_t=board_t, own_R=own_R, own_t=own_t,
+        keep=keep, alone=np.zeros(keep.shape[:2], bool), noise=np.array([fit.noise_px for fit in fits]),
+        s=np.zeros(keep.shape[:2]), mean=np.zeros(len(names)), line=np.zeros(len(names)), spread=0.0,
+        reference=min(anchors), fixed_lenses=frozenset(), fixed_poses=frozenset(anchors),
+    )  # fmt: skip
+    joint.trusted = keep.copy()
+    find_contradictions(joint, apart, observations.segments)
+    return joint
+
+
+def _relative_sigma(sigma: np.ndarray) -> np.ndarray:
+    """Each view's sigma over its camera's median; 1 where there is none."""
+    with np.errstate(all="ignore"):
+        typical = np.nanmedian(np.where(np.isfinite(sigma).any(1, keepdims=True), sigma, 1.0), axis=1, keepdims=True)
+    return np.where(np.isfinite(sigma), sigma / typical, 1.0)
+
+
+def _fit_jointly(joint: Joint, config: CalibrationConfig) -> tuple[Bundle, Outcome]:
+    """Static, then with time where there is motion; noise, offsets and outliers are estimated in turn."""
+    bundle, _ = solve_joint(joint, config, _START_HUBER, 1e-4)
+    moving = config.time.enabled and len(joint.lenses) > 1 and bool((joint.moves & joint.keep.any(-1)).any())
+    if moving:
+        joint.timed = True
+        joint.spread = float(min(config.time.spread_s, 0.6 * np.nanmin(joint.usual_s)))
+        bundle, _ = solve_joint(joint, config, _START_HUBER, 1e-4)
+    for round_ in range(_MOST_ROUNDS):
+        before = (joint.noise.copy(), joint.spread, joint.keep.copy(), joint.alone.copy())
+        measure(joint, bundle)
+        if joint.timed and round_ >= 2 and _synchronous(joint, bundle):
+            joint.timed, joint.s[:], joint.mean[:] = False, 0.0, 0.0
+            readmit(joint)
+        elif round_ == 2:
+            readmit(joint)
+        else:
+            judge_views(joint, config.outliers)
+        bundle, _ = solve_joint(joint, config, HUBER, 1e-6)
+        if round_ > config.outliers.rounds and _settled(joint, before):
+            break
+    measure(joint, bundle)
+    return solve_joint(joint, config, HUBER, 1e-9)
+
+
+def _settled(joint: Joint, before: tuple[np.ndarray, float, np.ndarray, np.ndarray]) -> bool:
+    noise, spread, keep, alone = before
+    same = bool((keep == joint.keep).all() and (alone == joint.alone).all())
+    steady = np.abs(joint.noise / noise - 1).max() < 0.02 and abs(joint.spread - spread) <= 0.05 * spread
+    return same and bool(steady)
+
+
+def _synchronous(joint: Joint, bundle: Bundle) -> bool:
+    """Whether the offsets are all insignificant: then a rig without them loses nothing."""
+    if joint.spread > _NEGLIGIBLE_SPREAD * float(np.nanmin(joint.usual_s)):
+        return False
+    covariance = bundle.covariance()
+    if covariance is None:
+        return False
+    size = bundle.layout.size
+    sd = np.sqrt(np.maximum(np.diag(covariance)[size - 1 :: size], 1e-30))
+    free = np.arange(len(sd)) != joint.reference
+    return bool((np.abs(joint.mean) < _SIGNIFICANT * sd)[free].all())
+
+
+def _result(
+    observations: BoardObservations,
+    joint: Joint,
+    bundle: Bundle,
+    outcome: Outcome,
+    fits: tuple[CameraFit, ...],
+    sources: np.ndarray,
+    shifts: np.ndarray,
+    known_rig: Rig | None,
+) -> CalibrationResult:
+    names, shape = observations.cameras, joint.keep.shape
+    aligned = np.full((*shape, 2), np.nan)
+    views = bundle.views
+    counts = np.diff(views.starts)
+    aligned[np.repeat(views.camera, counts), np.repeat(views.frame, counts), views.corner] = bundle.residuals()
+    residuals, offsets = np.full_like(aligned, np.nan), np.full(shape[:2], np.nan)
+    excluded = [
+        ExcludedView(names[c], frame, reason, False)
+        for c, fit in enumerate(fits)
+        for frame, reason in fit.excluded.items()
+    ]
+    step = np.nan_to_num(joint.usual_s)
+    for c in range(len(names)):
+        there = sources[c] >= 0
+        residuals[c, sources[c, there]] = aligned[c, there]
+        used = there & joint.keep[c].any(-1) & ~joint.alone[c]
+        offsets[c, sources[c, used]] = joint.s[c, used] - shifts[c] * step[c]
+    for (c, f), reason in joint.reasons.items():
+        excluded.append(ExcludedView(names[c], int(sources[c, f]), reason, bool(joint.keep[c, f].any())))
+    mean = joint.mean - shifts * step
+    middle = float(np.median(mean)) if len(mean) > 2 else float(mean[0])
+    sd = _offset_sd(joint, bundle)
+    time = TimeEstimate(
+        joint.timed or bool(np.any(shifts)),
+        offsets - middle,
+        mean - middle,
+        sd,
+        joint.spread if joint.timed else 0.0,
+        shifts,
+        joint.line,
+    )
+    cameras = tuple(
+        Camera(name, (int(size[0]), int(size[1])), joint.lenses[c], *_pose(joint, c, known_rig))
+        for c, (name, size) in enumerate(zip(names, observations.sizes, strict=True))
+    )
+    uncertainty = uncertainty_of(bundle, names)
+    found = tuple(sorted(set(excluded), key=lambda e: (e.camera, e.frame)))
+    return CalibrationResult(
+        Rig(cameras), *_boards(joint, known_rig), residuals, joint.noise.copy(), time, found, fits, uncertainty, (),
+        outcome.converged, outcome.status,
+    )  # fmt: skip
+
+
+def _offset_sd(joint: Joint, bundle: Bundle) -> np.ndarray:
+    covariance = bundle.covariance() if joint.timed else None
+    if covariance is None:
+        return np.zeros(len(joint.lenses))
+    size = bundle.layout.size
+    return np.sqrt(np.maximum(np.diag(covariance)[size - 1 :: size], 0.0))
+
+
+def _pose(joint: Joint, c: int, known_rig: Rig | None) -> tuple[np.ndarray, np.ndarray]:
+    """Camera from the first camera's frame, or from the known rig's world."""
+    if known_rig is not None:
+        return joint.R[c], joint.t[c]
+    R = joint.R[c] @ joint.R[0].T
+    return R, joint.t[c] - R @ joint.t[0]
+
+
+def _boards(joint: Joint, known_rig: Rig | None) -> tuple[np.ndarray, np.ndarray]:
+    used = np.any(joint.keep.any(-1) & ~joint.alone, axis=0)
+    R, t = joint.board_R, joint.board_t
+    if known_rig is None:
+        R, t = joint.R[0] @ R, t @ joint.R[0].T + joint.t[0]
+    return np.where(used[:, None, None], R, np.nan), np.where(used[:, None], t, np.nan)

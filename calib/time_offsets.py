@@ -1,0 +1,177 @@
+"""Time from the board's motion: how fast each corner moves in the image, and cameras that are whole frames apart.
+
+To second order a corner that is seen at z with velocity v (px/s) and half acceleration a (px/s2) was at z - v s + a s^2
+a time s earlier. v and a come from the same camera's neighbouring frames, so no clock is shared between cameras. They
+are taken from the board's pose in those frames, not from the corners: then v is the image of a rigid motion, which a
+board's pose can follow exactly, and the noise of neighbouring corners cannot pass for a time offset.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from calib.pose_graph import ViewPoses, mean_reach, relative
+from mv3d.data.lens import Lens
+from mv3d.geometry.rotations import vector_from_rotation
+
+# A gap longer than this many usual intervals is not bridged.
+_LONGEST_GAP = 2.5
+# A board that turns farther between frames (rad) was put into the wrong one of a plane's two poses.
+_LARGEST_TURN = 0.7
+# Share of the usual interval over which the second difference of the image path is taken.
+_DIFFERENCE_STEP = 0.25
+# A shift must lower the spread by this over the root of the number of frames: by chance it falls by half as much.
+_CLEAR_GAIN = 1.2
+# Pairs that share fewer frames are not asked.
+_FEWEST_FRAMES = 8
+_MOST_SHIFT = 30
+# No pair is believed to agree better than this, rad.
+_SHARPEST = 0.004
+
+
+def image_motion(
+    points: Float[np.ndarray, "corner 3"],
+    lenses: list[Lens],
+    poses: ViewPoses,
+    times: Float[np.ndarray, "camera frame"],
+    segments: Int[np.ndarray, " frame"],
+) -> tuple[Float[np.ndarray, "camera frame corner 4"], Bool[np.ndarray, "camera frame"]]:
+    """Velocity and half acceleration of every corner: vx, vy (px/s), ax, ay (px/s2); and which views have them.
+
+    The board's centre runs along a parabola through its places in three frames, its rotation likewise; with one
+    neighbour both are uniform.
+    """
+    usual = usual_interval(times)
+    motion = np.zeros((*times.shape, len(points), 4))
+    known = np.zeros(times.shape, bool)
+    middle = points.mean(0)
+    for c, lens in enumerate(lenses):
+        center = poses.t[c] + poses.R[c] @ middle
+        spin, drift, known[c] = _rates(poses.R[c], center, poses.weight[c] > 0, times[c], segments, float(usual[c]))
+        f = known[c]
+        arm = (points - middle) @ np.swapaxes(poses.R[c, f], 1, 2)
+        y = arm + center[f, None]
+        w1, w2 = spin[0, f, None], spin[1, f, None]
+        speed = np.cross(w1, arm) + drift[0, f, None]
+        bend = 2 * np.cross(w2, arm) + np.cross(w1, np.cross(w1, arm)) + 2 * drift[1, f, None]
+        here, by_cam = lens.project_with_jacobian(y)
+        h = _DIFFERENCE_STEP * usual[c]
+        ahead, behind = (lens.project(y + k * h * speed + 0.5 * h * h * bend) for k in (1, -1))
+        motion[c, f, :, :2] = np.einsum("fnij,fnj->fni", by_cam, speed)
+        motion[c, f, :, 2:] = (ahead + behind - 2 * here) / (2 * h * h)
+    return np.nan_to_num(motion), known
+
+
+def _rates(
+    R: np.ndarray, center: np.ndarray, has: np.ndarray, times: np.ndarray, segments: np.ndarray, usual: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First and second coefficients over time of rotation vector and centre, each (2, frame, 3); and where known."""
+    count = len(times)
+    steps, turns, ways = np.ones((2, count)), np.zeros((2, count, 3)), np.zeros((2, count, 3))
+    near = np.zeros((2, count), bool)
+    for side, step in enumerate((-1, 1)):
+        to, of = (slice(None, -1), slice(1, None)) if step > 0 else (slice(1, None), slice(None, -1))
+        dt = times[of] - times[to]
+        turn = vector_from_rotation(R[of] @ np.swapaxes(R[to], 1, 2))
+        ok = has[of] & has[to] & (segments[of] == segments[to]) & (np.linalg.norm(turn, axis=1) < _LARGEST_TURN)
+        ok &= np.isfinite(dt) & (dt * step > 0) & (np.abs(dt) < _LONGEST_GAP * usual)
+        near[side, to], steps[side, to] = ok, np.where(ok, dt, float(step))
+        turns[side, to], ways[side, to] = (
+            np.where(ok[:, None], turn, 0.0),
+            np.where(ok[:, None], center[of] - center[to], 0.0),
+        )
+    both, after = np.all(near, axis=0)[:, None], near[1][:, None]
+
+    def fit(values: np.ndarray) -> np.ndarray:
+        t1, t2 = steps[..., None]
+        gap = np.where(both, t2 - t1, 1.0)
+        second = np.where(both, (values[1] / t2 - values[0] / t1) / gap, 0.0)
+        first = np.where(both, values[0] / t1 - second * t1, np.where(after, values[1] / t2, values[0] / t1))
+        return np.stack([first, second])
+
+    return fit(turns), fit(ways), np.any(near, axis=0)
+
+
+def usual_interval(times: Float[np.ndarray, "camera frame"]) -> Float[np.ndarray, " camera"]:
+    """Median time between frames of each camera, s; NaN for stills."""
+    steps = np.diff(times, axis=1)
+    out = np.full(len(times), np.nan)
+    for c, row in enumerate(steps):
+        row = row[np.isfinite(row) & (row > 0)]
+        out[c] = np.median(row) if len(row) else np.nan
+    return out
+
+
+def whole_frame_shifts(
+    poses: ViewPoses,
+    segments: Int[np.ndarray, " frame"],
+    turns: Float[np.ndarray, "k 3 4"],
+    largest: int,
+) -> Int[np.ndarray, " camera"]:
+    """How many frames later each camera shows what the first one shows; zero unless the boards say so clearly.
+
+    For every pair and shift the relative pose should be the same in all frames; its spread is least at the right one.
+    """
+    count, frames = poses.weight.shape
+    largest = int(min(largest, _MOST_SHIFT, frames // 3))
+    shifts = np.arange(-largest, largest + 1)
+    reach = mean_reach(poses)
+    edges: dict[tuple[int, int], tuple[float, float]] = {}
+    for a in range(count):
+        for b in range(a + 1, count):
+            found = [_agreement(poses, segments, a, b, int(d), reach, turns) for d in shifts]
+            spread, shared = np.array([f[0] for f in found]), np.array([f[1] for f in found])
+            # A pair that shares too little without a shift could be made to fit anything.
+            if np.isfinite(spread[shifts == 0][0]):
+                edges[a, b] = _clear_shift(spread, shared, shifts)
+    result, placed = np.zeros(count), {0}
+    while True:
+        open_edges = [e for e in edges if (e[0] in placed) != (e[1] in placed)]
+        if not open_edges:
+            break
+        a, b = max(open_edges, key=lambda e: edges[e][0])
+        shift = edges[a, b][1]
+        new, value = (b, result[a] + shift) if a in placed else (a, result[b] - shift)
+        result[new] = value
+        placed.add(new)
+    # The frames of most cameras keep their numbers.
+    return np.rint(result - (np.median(result) if count > 2 else 0.0)).astype(np.int64)
+
+
+def shifted_sources(shift: int, segments: Int[np.ndarray, " frame"]) -> Int[np.ndarray, " frame"]:
+    """For each frame the frame of the same recording that lies `shift` later; -1 where there is none."""
+    source = np.arange(len(segments)) + shift
+    inside = (source >= 0) & (source < len(segments))
+    same = inside & (segments[np.where(inside, source, 0)] == segments)
+    return np.where(same, source, -1)
+
+
+def _agreement(
+    poses: ViewPoses, segments: np.ndarray, a: int, b: int, shift: int, reach: float, turns: np.ndarray
+) -> tuple[float, int]:
+    """Spread of the relative pose if b is `shift` frames later, and over how many frames; NaN with too few."""
+    source = shifted_sources(shift, segments)
+    weight = np.stack([poses.weight[a], np.where(source >= 0, poses.weight[b, source], 0.0)])
+    if (weight > 0).all(0).sum() < _FEWEST_FRAMES:
+        return float("nan"), 0
+    pair = ViewPoses(np.stack([poses.R[a], poses.R[b, source]]), np.stack([poses.t[a], poses.t[b, source]]), weight)
+    found = relative(pair, 0, 1, reach, turns)
+    return (found.spread, found.inliers) if found is not None else (float("nan"), 0)
+
+
+def _clear_shift(spread: np.ndarray, shared: np.ndarray, shifts: np.ndarray) -> tuple[float, float]:
+    """Information of the best shift, and that shift with its fraction; 0 if it is not clearly better than none.
+
+    Away from the right shift the spread grows in proportion, so its minimum is the tip of a V.
+    """
+    best = int(np.nanargmin(spread))
+    none = spread[shifts == 0][0]
+    information = float(shared[best] / max(spread[best], _SHARPEST) ** 2)
+    if not spread[best] < (1 - _CLEAR_GAIN / np.sqrt(shared[best])) * none and shifts[best] != 0:
+        return information, 0.0
+    fraction = 0.0
+    if 0 < best < len(spread) - 1 and np.isfinite(spread[best - 1 : best + 2]).all():
+        left, right = spread[best - 1] - spread[best], spread[best + 1] - spread[best]
+        # A flat bottom: the board hardly moves, and says nothing finer than a frame.
+        if max(left, right) > spread[best]:
+            fraction = 0.5 * (left - right) / max(left, right)
+    return information, float(shifts[best] + fraction)
