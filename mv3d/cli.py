@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import tyro
 
-from mv3d import commands
+from mv3d import calibration_commands, commands
 from mv3d.errors import Mv3dError
 
 # What a shell reports of programs ended by SIGINT and SIGPIPE.
@@ -20,6 +20,8 @@ _INTERRUPTED, _READER_LEFT = 130, 141
 _Command = Callable[..., list[str]]
 _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "demo": commands.demo,
+    "board": calibration_commands.board,
+    "calibrate": calibration_commands.calibrate,
     "run": commands.run,
     "pose2d": commands.pose2d,
     "reconstruct": commands.reconstruct,

@@ -1,0 +1,130 @@
+"""Figures of a calibration, drawn with matplotlib's object interface: no window, no global state."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from calib.observations import BoardObservations
+from calib.result import CalibrationResult
+
+_INK, _GRID, _ACCENT, _BOARD = "#33363d", "#d9dbe0", "#0072b2", "#e69f00"
+_WIDTH_IN = 9.0
+_ARROW = {"arrowstyle": "->"}
+# Cells of the coverage map along the longer side of an image.
+_COVERAGE_CELLS = 24
+# Residuals are pooled in cells this many to the longer side, so that an arrow is a mean of many corners.
+_FIELD_CELLS = 14
+_FEWEST_IN_CELL = 3
+
+
+def rig_from_above(result: CalibrationResult) -> Figure:
+    """Cameras and boards in the first camera's frame, from above (x right, z up the page) and from the side."""
+    figure = Figure(figsize=(_WIDTH_IN, 4.2), layout="constrained")
+    above, side = figure.subplots(1, 2)
+    boards = result.board_t[np.isfinite(result.board_t).all(-1)]
+    for ax, (i, j), labels in ((above, (0, 2), ("x (m)", "z (m)")), (side, (2, 1), ("z (m)", "y, down (m)"))):
+        ax.plot(boards[:, i], boards[:, j], ".", ms=3, color=_BOARD, label="boards")
+        for camera in result.rig:
+            center, forward = camera.center, camera.R[2]
+            ax.plot(center[i], center[j], "o", ms=5, color=_ACCENT)
+            reach = 0.15 * max(np.ptp(result.rig.centers, axis=0).max(), 0.5)
+            ax.annotate("", xy=(center + reach * forward)[[i, j]], xytext=center[[i, j]], arrowprops=_ARROW)
+            ax.annotate(camera.name, xy=center[[i, j]], xytext=(4, 4), textcoords="offset points", fontsize=8)
+        ax.set_aspect("equal", adjustable="datalim")
+        _style(ax, "", *labels)
+    side.invert_yaxis()
+    above.set_title("from above", fontsize=9, color=_INK)
+    side.set_title("from the side", fontsize=9, color=_INK)
+    return figure
+
+
+def coverage(observations: BoardObservations) -> Figure:
+    """How often each part of each image was covered by corners."""
+    figure, axes = _grid_of_cameras(observations.cameras)
+    for c, ax in enumerate(axes):
+        width, height = observations.sizes[c]
+        corners = observations.xy[c][observations.seen[c]]
+        cells = _cells(width, height, _COVERAGE_CELLS)
+        counts, _, _ = np.histogram2d(corners[:, 1], corners[:, 0], bins=cells[::-1], range=[[0, height], [0, width]])
+        ax.imshow(np.log1p(counts), extent=(0, width, height, 0), cmap="Blues", interpolation="nearest")
+        _style(ax, observations.cameras[c], "px", "")
+        ax.grid(visible=False)
+    return figure
+
+
+def residual_fields(observations: BoardObservations, result: CalibrationResult) -> Figure:
+    """Mean residual by place in the image, magnified: a pattern tells that the lens model is too weak."""
+    figure, axes = _grid_of_cameras(observations.cameras)
+    for c, ax in enumerate(axes):
+        width, height = observations.sizes[c]
+        used = np.isfinite(result.residuals[c]).all(-1)
+        at, error = observations.xy[c][used], result.residuals[c][used]
+        columns, rows = _cells(width, height, _FIELD_CELLS)
+        cell = np.clip((at / [width / columns, height / rows]).astype(int), 0, [columns - 1, rows - 1])
+        index = cell[:, 1] * columns + cell[:, 0]
+        count = np.bincount(index, minlength=rows * columns)
+        enough = count >= _FEWEST_IN_CELL
+        sums = np.stack([np.bincount(index, weights=error[:, k], minlength=rows * columns) for k in (0, 1)], 1)
+        mean = sums[enough] / count[enough, None]
+        where = np.stack(np.divmod(np.flatnonzero(enough), columns)[::-1], 1) + 0.5
+        place = where * [width / columns, height / rows]
+        ax.quiver(
+            *place.T, *mean.T, angles="xy", scale_units="xy", scale=0.25 * columns / width, color=_ACCENT, width=0.004
+        )
+        ax.set_xlim(0, width)
+        ax.set_ylim(height, 0)
+        ax.set_aspect("equal")
+        longest = np.linalg.norm(mean, axis=1).max(initial=0.0)
+        _style(ax, f"{observations.cameras[c]}, longest mean {longest:.2f} px", "px", "")
+    return figure
+
+
+def residual_histograms(observations: BoardObservations, result: CalibrationResult) -> Figure:
+    """Distribution of the residuals' coordinates."""
+    figure, axes = _grid_of_cameras(observations.cameras)
+    for c, ax in enumerate(axes):
+        values = result.residuals[c][np.isfinite(result.residuals[c])]
+        limit = np.percentile(np.abs(values), 99.5) if len(values) else 1.0
+        ax.hist(values, bins=60, range=(-limit, limit), color=_ACCENT)
+        _style(ax, f"{observations.cameras[c]}, sd {values.std() if len(values) else 0:.2f} px", "px", "")
+        ax.set_yticks([])
+    return figure
+
+
+def offsets_over_time(observations: BoardObservations, result: CalibrationResult) -> Figure:
+    """Time offset of each camera in each frame."""
+    figure = Figure(figsize=(_WIDTH_IN, 3.0), layout="constrained")
+    ax = figure.subplots()
+    for c, name in enumerate(observations.cameras):
+        known = np.flatnonzero(np.isfinite(result.time.offsets[c]))
+        ax.plot(known, 1e3 * result.time.offsets[c, known], ".-", ms=3, lw=0.6, label=name)
+    _style(ax, "", "frame", "offset (ms)")
+    ax.legend(fontsize=8, ncols=4, frameon=False)
+    return figure
+
+
+def _grid_of_cameras(names: tuple[str, ...]) -> tuple[Figure, list[Axes]]:
+    columns = min(len(names), 4)
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(_WIDTH_IN, 2.3 * rows), layout="constrained")
+    axes = np.ravel(np.asarray(figure.subplots(rows, columns, squeeze=False)))
+    for ax in axes[len(names) :]:
+        ax.set_visible(False)
+    return figure, list(axes[: len(names)])
+
+
+def _cells(width: int, height: int, along_longer: int) -> tuple[int, int]:
+    """Columns and rows of square cells."""
+    longer = max(width, height)
+    return max(round(along_longer * width / longer), 1), max(round(along_longer * height / longer), 1)
+
+
+def _style(ax: Axes, title: str, x: str, y: str) -> None:
+    ax.set_title(title, fontsize=9, color=_INK)
+    ax.set_xlabel(x, fontsize=8, color=_INK)
+    ax.set_ylabel(y, fontsize=8, color=_INK)
+    ax.tick_params(labelsize=7, colors=_INK)
+    ax.grid(color=_GRID, lw=0.5)
+    ax.set_axisbelow(True)
+    for spine in ("top", "right"):
+        ax.spines[spine].set_visible(False)
