@@ -1,13 +1,12 @@
 """From the pictures of a session to the observations of its board."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event
-from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -20,22 +19,10 @@ from calib.observations import BoardObservations
 from mv3d.data.lens import Lens
 from mv3d.data.session import Session
 from mv3d.errors import CalibrationError
+from mv3d.files.progress import Progress, silent
 
-_T = TypeVar("_T")
 # Pictures per camera in which to look for what is there instead of the board.
 _LOOKED_AT, _LOOKED_AT_IN_ALL = 6, 12
-
-
-class Progress(Protocol):
-    """Wraps items with a progress bar; see `mv3d.progress`."""
-
-    def __call__(self, items: Iterable[_T], length: int, description: str, /) -> Iterable[_T]:
-        """Pass the items on."""
-        ...
-
-
-def _silent(items: Iterable[_T], length: int, description: str, /) -> Iterable[_T]:
-    return items
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +55,7 @@ def observe_session(
     board: Board,
     config: SamplingConfig | None = None,
     lenses: Mapping[str, Lens] | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> BoardObservations:
     """Find a board in all pictures of a session's calibration.
 

@@ -17,9 +17,9 @@ from calib.sampling import observe_session
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.errors import SessionError
+from mv3d.files.progress import Progress, silent
 from mv3d.files.staging import written_together
 from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file
-from mv3d.progress import Progress, silent
 
 FORMAT_VERSION = 1
 

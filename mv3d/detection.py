@@ -7,6 +7,7 @@ import numpy as np
 from mv3d.config import Config, Pose2DConfig
 from mv3d.data.poses import Poses2D
 from mv3d.data.session import Session
+from mv3d.files.progress import Progress, silent
 from mv3d.files.recording import Recording, open_recording
 from mv3d.files.staging import written_together
 from mv3d.files.video import read_frames
@@ -14,7 +15,6 @@ from mv3d.files.writing import check_output_folder, refuse_overwriting
 from mv3d.guidance import Detector, Guide, Look
 from mv3d.pose2d.detections import Detections
 from mv3d.pose2d.estimator import PoseEstimator
-from mv3d.progress import Progress, silent
 from mv3d.reconstruct.keypoints import Keypoints
 
 

@@ -13,10 +13,10 @@ from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.errors import Mv3dError, SessionError
+from mv3d.files.progress import Progress
 from mv3d.files.recording import Recording
 from mv3d.files.video import probe_video, read_frames
 from mv3d.files.writing import why_not_written
-from mv3d.progress import Progress
 from mv3d.result import Result
 from mv3d.viz.grid import overlay_frames
 from mv3d.viz.movie import write_movie

@@ -22,12 +22,12 @@ from mv3d.errors import ConfigError, ReconstructionError, SessionError
 from mv3d.export.registry import export_paths, export_poses
 from mv3d.files.keypoints import read_keypoints
 from mv3d.files.multiview import match_times
+from mv3d.files.progress import Progress, silent
 from mv3d.files.recording import Recording, open_recording, session_rig
 from mv3d.files.rigs import read_rig
 from mv3d.files.staging import written_together
 from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file, write_text
 from mv3d.pictures import draw, report, stills_of
-from mv3d.progress import Progress, silent
 from mv3d.reconstruct.keypoints import reconstruct_keypoints, select_performer
 from mv3d.reconstruct.quality import measure_quality
 from mv3d.result import Result

@@ -21,7 +21,7 @@ _FLOORS = (
 _FLOOR_OF = {room: floor for floor, rooms in enumerate(_FLOORS) for room in rooms}
 # Modules that belong to the room of another name.
 _ROOM_OF_MODULE = {
-    **dict.fromkeys(("calibration", "detection", "pictures", "progress", "result", "summary"), "pipeline"),
+    **dict.fromkeys(("calibration", "detection", "pictures", "result", "summary"), "pipeline"),
     **dict.fromkeys(("calibration_commands", "commands", "demo", "demonstration", "settings"), "cli"),
 }
 _ONLY_IN = {"torch": {"pose2d"}, "open3d": {"viz", "synthetic"}, "av": {"files", "capture"}}
