@@ -114,7 +114,10 @@ def _focal_reasons(observations: BoardObservations, result: CalibrationResult) -
 def _view_reason(observations: BoardObservations, result: CalibrationResult, camera: int) -> Reason:
     views = int(np.isfinite(result.view_rms[camera]).sum())
     covered = _covered(observations, camera)
-    grades = _grade(-views, -_VIEWS_GOOD, -_VIEWS_USABLE), _grade(-covered, -_COVERED_GOOD, -_COVERED_USABLE)
+    grades = (
+        _grade(1 / max(views, 1), 1 / _VIEWS_GOOD, 1 / _VIEWS_USABLE),
+        _grade(-covered, -_COVERED_GOOD, -_COVERED_USABLE),
+    )
     worst = grades[0] if _LEVELS.index(grades[0]) > _LEVELS.index(grades[1]) else grades[1]
     name = observations.cameras[camera]
     advice = "" if worst == "good" else " Show it more views, also in the corners of its image."

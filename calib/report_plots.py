@@ -42,7 +42,7 @@ def coverage(observations: BoardObservations) -> Figure:
     """How often each part of each image was covered by corners."""
     figure, axes = _grid_of_cameras(observations.cameras)
     for c, ax in enumerate(axes):
-        width, height = observations.sizes[c]
+        width, height = observations.sizes[c].tolist()
         corners = observations.xy[c][observations.seen[c]]
         cells = _cells(width, height, _COVERAGE_CELLS)
         counts, _, _ = np.histogram2d(corners[:, 1], corners[:, 0], bins=cells[::-1], range=[[0, height], [0, width]])
@@ -56,7 +56,7 @@ def residual_fields(observations: BoardObservations, result: CalibrationResult) 
     """Mean residual by place in the image, magnified: a pattern tells that the lens model is too weak."""
     figure, axes = _grid_of_cameras(observations.cameras)
     for c, ax in enumerate(axes):
-        width, height = observations.sizes[c]
+        width, height = observations.sizes[c].tolist()
         used = np.isfinite(result.residuals[c]).all(-1)
         at, error = observations.xy[c][used], result.residuals[c][used]
         columns, rows = _cells(width, height, _FIELD_CELLS)

@@ -1,0 +1,71 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calib.boards import Board
+from calib.calibrate import calibrate_rig
+from calib.config import CalibrationConfig, LensConfig
+from calib.observations import BoardObservations
+from calib.report import judge, summary_lines, write_report
+from calib.result import ExcludedView
+from mv3d.synthetic.boards import film_board
+from mv3d.synthetic.rigs import camera_ring
+
+BOARD = Board("charuco", (8, 6), 0.08, 0.06, "DICT_4X4_100")
+
+
+@pytest.fixture(scope="module")
+def calibrated():
+    rig = camera_ring(3, radius=3.0, seed=2)
+    made = film_board(rig, BOARD.points, frames=60, fps=10.0, lag=np.array([0.0, 0.06, 0.0]), seed=3)
+    seen = np.isfinite(made.xy).all(-1).any(-1)
+    observations = BoardObservations(
+        BOARD,
+        rig.names,
+        np.array([camera.size for camera in rig]),
+        made.xy,
+        np.where(seen, 0.2, np.nan),
+        made.times,
+        tuple(f"frame {i}" for i in range(made.xy.shape[1])),
+        made.segments,
+    )
+    return observations, calibrate_rig(observations, CalibrationConfig(lens=LensConfig(model="pinhole4")))
+
+
+def test_summary_has_a_line_for_each_camera_and_names_the_late_one(calibrated):
+    lines = summary_lines(*calibrated)
+    assert [line.split()[0] for line in lines[2:5]] == ["cam01", "cam02", "cam03"]
+    text = "\n".join(lines)
+    assert re.search(r"cam02 (lags|leads) by \d+ \+- \d+ ms: not in sync", text)
+    assert not re.search(r"cam03 (lags|leads) by [3-9]\d ", text)
+
+
+def test_report_is_one_file_with_figures_plots_and_escaped_names(calibrated, tmp_path):
+    observations, result = calibrated
+    names = ("<script>x</script>", *observations.frame_names[1:])
+    result = replace(result, excluded=(ExcludedView("cam01", 0, "<b>blurred</b>", False),))
+    write_report(tmp_path / "r.html", replace(observations, frame_names=names), result, "Rig & more", {"board": "b"})
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert "<b>blurred</b>" not in page
+    assert "&lt;b&gt;blurred" in page
+    assert "Rig &amp; more" in page
+    assert page.count("data:image/png;base64,") == 5
+    assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", page)
+    for camera in result.rig:
+        assert f"{camera.lens.K[0, 0]:.2f}" in page
+    assert list(tmp_path.iterdir()) == [tmp_path / "r.html"]
+
+
+def test_verdict_falls_with_noise_left_out_views_and_a_fit_that_did_not_settle(calibrated):
+    observations, result = calibrated
+    assert not any("fit to" in r.text for r in judge(observations, result).reasons if r.level != "good")
+    noisy = judge(observations, replace(result, residuals=result.residuals * 20))
+    assert any("fit to" in r.text and r.level == "look at this" for r in noisy.reasons)
+    many = tuple(ExcludedView("cam02", f, "corners on the wrong squares", False) for f in range(40))
+    left_out = judge(observations, replace(result, excluded=many))
+    assert any("cam02" in r.text and "corners on the wrong squares" in r.text for r in left_out.reasons)
+    assert judge(observations, replace(result, converged=False)).level == "look at this"
+    assert judge(observations, replace(result, uncertainty=None)).level == "look at this"
