@@ -75,7 +75,7 @@ def write_report(
     """Write calibration/report.html; it appears whole or not at all.
 
     Raises:
-        OSError: the file cannot be written.
+        SessionError: the file cannot be written.
     """
     verdict = judge(observations, result)
     page = Page(

@@ -1,7 +1,6 @@
 """A page that needs nothing else: verdict, figures, tables and pictures in one HTML file."""
 
 import base64
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mv3d.files.writing import write_text
 from mv3d.viz.verdict import Verdict
 
 # Wider pictures are shrunk: a report should stay small enough to send.
@@ -70,19 +70,12 @@ class Page:
         """Write the HTML; it appears whole or not at all. Everything a stranger may have named is escaped.
 
         Raises:
-            OSError: the file cannot be written.
+            SessionError: the file cannot be written.
         """
         folder = Path(__file__).parent / "templates"
         environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
         text = environment.get_template("report.html.j2").render(page=self)
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_text(path, text)
 
 
 def photograph(title: str, image: UInt8[np.ndarray, "height width 3"]) -> Picture:

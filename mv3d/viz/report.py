@@ -46,7 +46,7 @@ def write_report(
         The verdict at the top.
 
     Raises:
-        OSError: the file cannot be written.
+        SessionError: the file cannot be written.
     """
     verdict = judge(rig, quality)
     page = Page(

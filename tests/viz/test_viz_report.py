@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mv3d.data.rig import Rig
+from mv3d.errors import SessionError
 from mv3d.viz.report import write_report
 
 
@@ -174,7 +175,7 @@ def test_a_failed_write_leaves_the_older_report(tmp_path: Path, scenario, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(SessionError, match="disk is full"):
         _write(path, scenario)
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
