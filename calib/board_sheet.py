@@ -51,10 +51,7 @@ class Sheet:
 def board_marks(board: Board) -> Float[np.ndarray, "rectangle 4"]:
     """Dark rectangles of a board (bright ones if it is inverted): x, y, width, height in metres, in its own frame."""
     across, along = board.squares
-    first_dark = 0
-    if board.kind == "charuco":
-        # Whether square (0, 0) shows a marker, as in OpenCV's old layout with an even number of rows.
-        first_dark = int(any(np.allclose(corner[0], 0) for corner in _marker_squares(board)))
+    first_dark = 0 if board.dark_origin else 1
     marks = [
         (x * board.square_m, y * board.square_m, board.square_m, board.square_m)
         for y in range(along)
@@ -68,7 +65,7 @@ def board_marks(board: Board) -> Float[np.ndarray, "rectangle 4"]:
 
 def _marker_squares(board: Board) -> list[np.ndarray]:
     """(2, 2) upper left and lower right corner of each square with a marker, m."""
-    centers = [np.mean(points, axis=0)[:2] for points in board.opencv_charuco().getObjPoints()]
+    centers = [np.mean(points, axis=0)[:2].astype(float) for points in board.opencv_charuco().getObjPoints()]
     cells = [np.floor(center / board.square_m) for center in centers]
     return [np.stack([cell, cell + 1]) * board.square_m for cell in cells]
 
@@ -85,7 +82,7 @@ def _marker_marks(board: Board) -> list[tuple[float, float, float, float]]:
             # Runs of dark cells as one rectangle: fewer seams that a viewer could show.
             edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(int), [0]])))
             for start, stop in edges.reshape(-1, 2):
-                marks.append((left + start * side, top + y * side, (stop - start) * side, side))
+                marks.append((float(left + start * side), float(top + y * side), float((stop - start) * side), side))
     return marks
 
 

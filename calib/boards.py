@@ -87,6 +87,11 @@ class Board:
         return self.squares[0] * self.squares[1] // 2 if self.kind == "charuco" else 0
 
     @property
+    def dark_origin(self) -> bool:
+        """Whether square (0, 0) is dark, before the colours are swapped by `inverted`."""
+        return not (self.legacy and self.squares[1] % 2 == 0)
+
+    @property
     def size_m(self) -> tuple[float, float]:
         """Width and height of all squares together, m."""
         return self.squares[0] * self.square_m, self.squares[1] * self.square_m

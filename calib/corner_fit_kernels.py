@@ -121,7 +121,10 @@ def fit_corners(image, start, bends, halves, tolerance, out):
             H_trial = np.zeros((_PARAMETERS, _PARAMETERS))
             g_trial = np.zeros(_PARAMETERS)
             cost_trial, weight = _normal_equations(image, left, top, half, trial, bends[k], H_trial, g_trial)
-            moved = abs(trial[0] - p[0]) + abs(trial[1] - p[1])
+            # A place can be right by luck while the edges still turn about it: a radian counts as a pixel.
+            moved = 0.0
+            for i in range(4):
+                moved += abs(trial[i] - p[i])
             if cost_trial < cost:
                 p, H, g, cost = trial, H_trial, g_trial, cost_trial
                 damping *= 0.1

@@ -74,7 +74,7 @@ def detect_charuco(
         if start is None:
             continue
         refined = refine_board(image, board, start, lens)
-        if refined is not None and refined[2]:
+        if refined is not None and refined[2] == board.dark_origin:
             view = as_view(*refined[:2])
             best = view if best is None or len(view.ids) > len(best.ids) else best
             if len(best.ids) >= 0.5 * board.corner_count:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from calib.boards import Board
-from calib.detection_corners import find_corners, find_grids, reductions
+from calib.detection_corners import filled_part, find_corners, find_grids, reductions
 from calib.detection_refine import BoardView, as_view, refine_board
 from mv3d.data.lens import Lens
 
@@ -12,6 +12,8 @@ from mv3d.data.lens import Lens
 _FOUND_SHARE = 0.6
 # Grids to try in one reduced image: the board is the largest, or nearly.
 _MOST_GRIDS = 4
+# Lines beyond the board's own that a grid may have picked up.
+_MOST_STRAY_LINES = 2
 
 
 def detect_checkerboard(
@@ -25,7 +27,7 @@ def detect_checkerboard(
     for reduction in reductions(image):
         corners = find_corners(image, reduction)
         for grid in find_grids(corners, board.squares, int(_FOUND_SHARE * board.corner_count), _MOST_GRIDS):
-            if sorted(grid.shape[:2]) != sorted(board.corners):
+            if not _may_be(grid.shape[:2], board):
                 continue
             view = _refined(image, board, grid, lens)
             if view is not None:  # a corner that the fits did not find is hidden, and no other size shows it
@@ -44,18 +46,33 @@ def find_any_checkerboard(image: UInt8[np.ndarray, "height width"], most: int = 
     return None
 
 
+def _may_be(shape: tuple[int, int], board: Board) -> bool:
+    """Whether a grid has the board's size, or a few lines more, which the fits may show to be something else."""
+    return any(all(0 <= n - m <= _MOST_STRAY_LINES for n, m in zip(shape, size, strict=True)) for size in _sizes(board))
+
+
+def _sizes(board: Board) -> list[tuple[int, int]]:
+    across, along = board.corners
+    return [(along, across), (across, along)]
+
+
 def _refined(
     image: UInt8[np.ndarray, "height width"], board: Board, start: Float[np.ndarray, "_ _ 2"], lens: Lens | None
 ) -> BoardView | None:
-    shape = board.corners[::-1]
-    if start.shape[:2] != shape:
-        start = np.rot90(start)
     refined = refine_board(image, board, np.ascontiguousarray(start), lens)
     if refined is None:
         return None
     xy, sigma, dark_origin = refined
-    turns = [xy, np.rot90(xy, 2)]
+    rows, columns = filled_part(np.isfinite(xy[..., 0]))
+    dark_origin = dark_origin == ((rows.start + columns.start) % 2 == 0)
+    xy = xy[rows, columns]
+    if xy.shape[:2] not in _sizes(board):
+        return None
     across, along = board.squares
+    if xy.shape[:2] != board.corners[::-1]:
+        # The square that comes to be (0, 0) is the last of the first row.
+        xy, dark_origin = np.rot90(xy), dark_origin == (xy.shape[1] % 2 == 0)
+    turns = [xy, np.rot90(xy, 2)]
     if across == along:
         turns += [np.rot90(xy), np.rot90(xy, 3)]
     dark = [dark_origin if _keeps_origin(board, k) else not dark_origin for k in (0, 2, 1, 3)[: len(turns)]]

@@ -4,9 +4,10 @@ import math
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
-from calib.detection_kernels import corners_among, grow_grid, saddle_strength, strength_peaks
+from calib.detection_kernels import corners_among, saddle_strength, strength_peaks
+from calib.grid_kernels import grow_grid
 
 # px in the reduced image: what smooths the pixel noise and spares squares of ten pixels, and the ring around a corner.
 # Beside a marker there is only an eighth of a square of white, so that everything must be narrower.
@@ -22,8 +23,8 @@ _MOST_PEAKS, _MOST_CORNERS = 20_000, 1500
 _REACH, _TURN = 0.3, math.radians(20)
 # Rows beyond the board's own, for a look whether a board is larger than it should be.
 _SPARE_CELLS = 5
-# Share of an outer row that must be filled: less is a corner of something else, in line by chance.
-_FILLED_ROW = 0.4
+# Share of an outer row or column that must be filled: less is a corner of something else, in line by chance.
+_FILLED_LINE = 0.4
 
 
 def reductions(image: UInt8[np.ndarray, "height width"]) -> list[int]:
@@ -51,7 +52,7 @@ def find_corners(
     if reduction > 1:
         image = cv2.resize(image, None, fx=1 / reduction, fy=1 / reduction, interpolation=cv2.INTER_AREA)
     blur, radius = (_BLUR_MARKERS_PX, _RING_MARKERS_PX) if markers else (_BLUR_PX, _RING_PX)
-    smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), blur)
+    smooth = cv2.GaussianBlur(image.astype(np.float32), (7, 7), blur)
     strength = np.empty_like(smooth)
     saddle_strength(smooth, strength)
     contrast = _LEAST_CONTRAST if reduction > 1 else _LEAST_CONTRAST_FULL
@@ -94,21 +95,24 @@ def find_grids(
         if len(members) >= 9:  # smaller grids may be chance, and must not take a seed from the board
             tried[members] = True
     largest = sorted(found, key=len, reverse=True)[:most]
-    grids = (_right_handed(_trimmed(found[key]), corners) for key in largest)
+    grids = (_right_handed(found[key][filled_part(found[key] >= 0)], corners) for key in largest)
     return [grid for grid in grids if grid is not None]
 
 
-def _trimmed(grid: Int[np.ndarray, "_ _"]) -> Int[np.ndarray, "row column"]:
-    """Without empty margins and sparse outer rows."""
-    rows, columns = np.nonzero(grid >= 0)
-    grid = grid[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    while min(grid.shape) > 1:
-        filled = [np.count_nonzero(side >= 0) / len(side) for side in (grid[0], grid[-1], grid[:, 0], grid[:, -1])]
-        worst = filled.index(min(filled))
-        if filled[worst] >= _FILLED_ROW:
+def filled_part(filled: Bool[np.ndarray, "row column"]) -> tuple[slice, slice]:
+    """Rows and columns of a grid without empty margins and sparse outer lines; empty slices if nothing is left."""
+    rows, columns = np.nonzero(filled)
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    top, bottom, left, right = int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1
+    while bottom - top > 1 and right - left > 1:
+        part = filled[top:bottom, left:right]
+        shares = [np.count_nonzero(side) / len(side) for side in (part[0], part[-1], part[:, 0], part[:, -1])]
+        worst = shares.index(min(shares))
+        if shares[worst] >= _FILLED_LINE:
             break
-        grid = (grid[1:], grid[:-1], grid[:, 1:], grid[:, :-1])[worst]
-    return grid
+        top, bottom, left, right = top + (worst == 0), bottom - (worst == 1), left + (worst == 2), right - (worst == 3)
+    return slice(top, bottom), slice(left, right)
 
 
 def _right_handed(

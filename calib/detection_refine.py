@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from calib.boards import Board
 from calib.corner_fit_kernels import fit_corners
+from calib.detection_checks import board_uncertainty, in_line, map_slopes, without_outliers
 from calib.smooth_map import SmoothMap, apply_homography, fit_homography, fit_smooth_map
 from mv3d.data.checks import frozen_array
 from mv3d.data.lens import Lens
@@ -24,16 +25,8 @@ _VAGUE_PX, _VAGUE_SQUARES = 1.0, 0.1
 _ROUNDS = 3
 # Squares by which a corner may end up from where it was expected.
 _MOVED_FOUND, _MOVED_PREDICTED = 0.3, 0.15
-# An outlier is so many robust standard deviations, and so many squares, from the smooth map of the other corners.
-_OUTLIER_SIGMAS, _OUTLIER_SQUARES = 6.0, 0.03
-# A board loses at most this share of its found corners, and its corners are so near to a smooth map (squares, rms).
-_MOST_LOST, _SMOOTH_SQUARES = 0.25, 0.03
-# With a lens given, a homography must do, to so many px (rms) or squares: the lens need not be the final one.
-_FLAT_PX, _FLAT_SQUARES = 2.0, 0.03
-# The residuals of few corners say little: the fits' own variance counts as so many numbers more.
-_PRIOR_FREEDOM = 4
-# px; below it the lens's and the print's unevenness rule, whatever the pixels say.
-_LEAST_SIGMA_PX = 0.02
+# A board loses at most this share of its found corners.
+_MOST_LOST = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,21 +79,40 @@ def refine_board(
     for _ in range(_ROUNDS):
         if known.all() or known.sum() < 4 or not _add_missing(image, plane, expected, known, share):
             break
-    smooth = _plausible_map(plane[known], expected[known])
-    if smooth is None:
+    settled = _settle(image, plane, expected, known, found.ravel(), share)
+    if settled is None:
         return None
-    # The wider window may find what the first did not.
-    fits = _fit(image, smooth, plane, expected, np.ones(len(known), bool), share, _WIDEST_PX, _FINE)
-    good = _credible(fits, smooth, plane, expected, np.where(known, _MOVED_FOUND, _MOVED_PREDICTED))
-    good, dark_origin = _alternating(fits[:, 8], plane, good, found.ravel())
-    good = _without_outliers(plane, fits[:, :2], good)
-    if good.sum() < 4 or (good & found.ravel()).sum() < (1 - _MOST_LOST) * found.sum() or _in_line(plane[good]):
+    fits, good, dark_origin = settled
+    if good.sum() < 4 or (good & found.ravel()).sum() < (1 - _MOST_LOST) * found.sum() or in_line(plane[good]):
         return None
-    sigma = _uncertainty(plane[good], fits[good], lens)
+    sigma = board_uncertainty(plane[good], fits[good], lens)
     if sigma is None:
         return None
     xy = np.where(good[:, None], fits[:, :2], np.nan).reshape(start.shape)
     return xy, sigma, dark_origin
+
+
+def _settle(
+    image: np.ndarray, plane: np.ndarray, expected: np.ndarray, known: np.ndarray, found: np.ndarray, share: float
+) -> tuple[np.ndarray, np.ndarray, bool] | None:
+    """The last fits, which corners they leave, and whether square (0, 0) is dark."""
+    fits, good, dark_origin = np.full((len(plane), 9), np.nan), known, True
+    for _ in range(_ROUNDS):
+        smooth = _plausible_map(plane[known], expected[known])
+        if smooth is None:
+            return None
+        # Corners not known are tried too: the wider window may find what the first did not.
+        _expect_missing(plane, expected, known)
+        fits = _fit(image, smooth, plane, expected, np.ones(len(known), bool), share, _WIDEST_PX, _FINE)
+        good = _credible(fits, smooth, plane, expected, np.where(known, _MOVED_FOUND, _MOVED_PREDICTED))
+        good, dark_origin = _alternating(fits[:, 8], plane, good, found)
+        good = without_outliers(plane, fits[:, :2], good)
+        if not (known & ~good).any():
+            break
+        # What was no corner has bent the map, and so the edges that the others were fitted with.
+        known = good
+        expected[good] = fits[good, :2]
+    return fits, good, dark_origin
 
 
 def _add_missing(image: np.ndarray, plane: np.ndarray, expected: np.ndarray, known: np.ndarray, share: float) -> bool:
@@ -111,9 +123,7 @@ def _add_missing(image: np.ndarray, plane: np.ndarray, expected: np.ndarray, kno
     smooth = _plausible_map(plane[known], expected[known])
     if smooth is None:
         return False
-    missing = np.flatnonzero(~known)
-    for corner in missing:
-        expected[corner] = _predict(plane[known], expected[known], plane[corner])
+    _expect_missing(plane, expected, known)
     fits = _fit(image, smooth, plane, expected, ~known, share, _FIRST_PX, _ROUGH)
     new = _credible(fits, smooth, plane, expected, _MOVED_PREDICTED)
     expected[new] = fits[new, :2]
@@ -131,30 +141,11 @@ def _window_share(board: Board) -> float:
 
 def _plausible_map(plane: np.ndarray, x_image: np.ndarray) -> SmoothMap | None:
     """A smooth map of the corners; None if no camera can see a plane like that."""
-    if len(plane) < 4 or _in_line(plane):
+    if len(plane) < 4 or in_line(plane):
         return None
     smooth = fit_smooth_map(plane, x_image)
     w = (plane - smooth.center) / smooth.scale @ smooth.H[2, :2] + smooth.H[2, 2]
     return smooth if np.isfinite(smooth.H).all() and (w.min() > 0 or w.max() < 0) else None
-
-
-def _in_line(plane: np.ndarray) -> bool:
-    return bool(np.linalg.matrix_rank(plane - plane[0], tol=1e-6) < 2)
-
-
-def _slopes(smooth: SmoothMap, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps to the next corners (corner, axis, 2), bends of the lines (corner, axis), distance between lines, px."""
-    steps, seconds, half = [], [], 0.5
-    here = smooth(plane)
-    for axis in np.eye(2) * half:
-        after, before = smooth(plane + axis), smooth(plane - axis)
-        steps.append((after - before) / (2 * half))
-        seconds.append((after + before - 2 * here) / half**2)
-    step, second = np.stack(steps, axis=1), np.stack(seconds, axis=1)
-    length = np.linalg.norm(step, axis=-1) + 1e-9
-    bends = (step[..., 0] * second[..., 1] - step[..., 1] * second[..., 0]) / length**3
-    area = np.abs(step[:, 0, 0] * step[:, 1, 1] - step[:, 0, 1] * step[:, 1, 0])
-    return step, bends, area / length.max(1)
 
 
 def _fit(
@@ -167,7 +158,7 @@ def _fit(
     widest: int,
     tolerance: float,
 ) -> Float[np.ndarray, "corner 9"]:
-    step, bends, gap = _slopes(smooth, plane)
+    step, bends, gap = map_slopes(smooth, plane)
     directions = np.arctan2(step[..., 1], step[..., 0])
     fits = np.full((len(plane), 9), np.nan)
     usable = which & np.isfinite(expected).all(1) & (np.abs(expected).max(1) < 2 * max(image.shape))
@@ -184,18 +175,19 @@ def _fit(
 def _credible(
     fits: np.ndarray, smooth: SmoothMap, plane: np.ndarray, expected: np.ndarray, moved: float | np.ndarray
 ) -> Bool[np.ndarray, " corner"]:
-    gap = _slopes(smooth, plane)[2]
+    gap = map_slopes(smooth, plane)[2]
     with np.errstate(invalid="ignore"):
         distance = np.linalg.norm(fits[:, :2] - expected, axis=1)
         sharp = np.maximum(fits[:, 5], fits[:, 6]) < np.minimum(_VAGUE_PX, _VAGUE_SQUARES * gap)
         return np.asarray((fits[:, 7] < _UNEXPLAINED) & sharp & (distance < moved * gap))
 
 
-def _predict(plane: np.ndarray, x_image: np.ndarray, at: np.ndarray) -> Float[np.ndarray, "2"]:
-    """Where a corner should be, by a homography of its neighbourhood."""
-    distance = np.linalg.norm(plane - at, axis=1)
-    weights = np.exp(-0.5 * (distance / 2.0) ** 2) + 1e-3
-    return apply_homography(fit_homography(plane, x_image, weights), at)
+def _expect_missing(plane: np.ndarray, expected: np.ndarray, known: np.ndarray) -> None:
+    """Fill in where the corners not known should be, each by a homography of its neighbourhood."""
+    for corner in np.flatnonzero(~known):
+        distance = np.linalg.norm(plane[known] - plane[corner], axis=1)
+        weights = np.exp(-0.5 * (distance / 2.0) ** 2) + 1e-3
+        expected[corner] = apply_homography(fit_homography(plane[known], expected[known], weights), plane[corner])
 
 
 def _alternating(
@@ -206,51 +198,6 @@ def _alternating(
     sign = np.sign(contrast) * np.where(plane.sum(1) % 2 == 0, 1, -1)
     dark_origin = bool(np.nansum(sign[good & known]) > 0)
     return good & (sign == (1 if dark_origin else -1)), dark_origin
-
-
-def _without_outliers(plane: np.ndarray, xy: np.ndarray, good: np.ndarray) -> Bool[np.ndarray, " corner"]:
-    """Drop the corner furthest from the smooth map of the rest, until none is far."""
-    good = good.copy()
-    while good.sum() > 8:
-        # A polynomial would follow an outlier among few.
-        smooth = fit_smooth_map(plane[good], xy[good], 2 if good.sum() >= 20 else 1)
-        distance = np.linalg.norm(smooth(plane[good]) - xy[good], axis=1)
-        gap = _slopes(smooth, plane[good])[2]
-        # Of a 2D normal distribution the median distance is 1.18 standard deviations.
-        limit = np.maximum(_OUTLIER_SIGMAS * np.median(distance) / 1.18, _OUTLIER_SQUARES * gap)
-        excess = distance / limit
-        if excess.max() <= 1:
-            break
-        good[np.flatnonzero(good)[np.argmax(excess)]] = False
-    return good
-
-
-def _uncertainty(plane: np.ndarray, fits: np.ndarray, lens: Lens | None) -> float | None:
-    """sigma_px of the corners; None if they are too far from a plane seen by a camera."""
-    xy, own = fits[:, :2], float(np.mean(fits[:, 5:7] ** 2))
-    smooth = fit_smooth_map(plane, xy)
-    gap = float(np.median(_slopes(smooth, plane)[2]))
-    squares = float(np.sum((smooth(plane) - xy) ** 2))
-    if np.sqrt(squares / len(xy)) > _SMOOTH_SQUARES * gap:
-        return None
-    if lens is not None and not _is_flat(plane, xy, lens, gap):
-        return None
-    variance = (squares + _PRIOR_FREEDOM * own) / (smooth.freedom + _PRIOR_FREEDOM)
-    return float(np.sqrt(variance + _LEAST_SIGMA_PX**2))
-
-
-def _is_flat(plane: np.ndarray, xy: np.ndarray, lens: Lens, gap: float) -> bool:
-    """Whether a homography maps the plane to the undistorted corners."""
-    rays = lens.unproject(xy)
-    usable = np.isfinite(rays).all(1) & (rays[:, 2] > 0.1)  # beyond 84 degrees an image plane is no use
-    if usable.sum() < 5 or _in_line(plane[usable]):
-        return True
-    x_norm = rays[usable, :2] / rays[usable, 2:]
-    H = fit_homography(plane[usable], x_norm)
-    mapped = apply_homography(H, plane[usable])
-    again = lens.project(np.concatenate([mapped, np.ones((len(mapped), 1))], axis=1))
-    rms = float(np.sqrt(np.nanmean(np.sum((again - xy[usable]) ** 2, axis=1))))
-    return rms < max(_FLAT_PX, _FLAT_SQUARES * gap)
 
 
 def as_view(xy: Float[np.ndarray, "row column 2"], sigma: float) -> BoardView:

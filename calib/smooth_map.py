@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 # Numbers left over for the residuals, per corner, below which the polynomial gets a degree less.
-_LEFT_OVER = 0.8
+_LEFT_OVER = 0.6
 _HIGHEST_DEGREE = 4
 
 
