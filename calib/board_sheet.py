@@ -203,7 +203,7 @@ def _png(sheet: Sheet) -> bytes:
     return encoded[:head] + struct.pack(">I", 9) + chunk + struct.pack(">I", zlib.crc32(chunk)) + encoded[head:]
 
 
-def draw_sheet(sheet: Sheet, pixels_per_mm: float) -> UInt8[np.ndarray, "height width"]:
+def draw_sheet(sheet: Sheet, pixels_per_mm: float | int) -> UInt8[np.ndarray, "height width"]:
     """The page as an image of gray levels."""
     width, height = (round(side * pixels_per_mm) for side in sheet.size_mm)
     image = np.full((height, width), 255, np.uint8)

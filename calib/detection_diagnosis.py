@@ -48,13 +48,15 @@ def _other_markers(images: list[np.ndarray], board: Board) -> str:
         (own, inverted, mirrored) for inverted in (board.inverted, not board.inverted) for mirrored in (False, True)
     ]
     ways += [(f, inverted, False) for f in _FAMILIES for inverted in (False, True) if f != own]
-    best: tuple[int, str, bool, bool, int] = (0, "", False, False, 0)
+    best: tuple[tuple[int, int], str, bool, bool, int] = ((0, 0), "", False, False, 0)
     for family, inverted, mirrored in ways:
         found = [_marker_ids(_seen(image, inverted, mirrored), family) for image in images]
         count = sum(len(ids) >= _ENOUGH_MARKERS for ids in found)
-        if count > best[0]:
-            best = (count, family, inverted, mirrored, max(max(ids, default=0) for ids in found))
-    count, family, inverted, mirrored, highest = best
+        # In a large dictionary, mirrored markers pass for others: those with the board's own numbers count first.
+        fitting = sum(sum(i < board.marker_count for i in ids) >= _ENOUGH_MARKERS for ids in found)
+        if (fitting, count) > best[0]:
+            best = ((fitting, count), family, inverted, mirrored, max(max(ids, default=0) for ids in found))
+    (_, count), family, inverted, mirrored, highest = best
     if not count:
         return "no markers of another dictionary either; the markers must be large and sharp enough to be read"
     seen = f"but {count} of {len(images)} pictures looked at show"

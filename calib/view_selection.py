@@ -7,7 +7,7 @@ from calib.boards import Board
 from calib.smooth_map import apply_homography, fit_homography
 
 # Distance of two poses, as a share of the picture's diagonal, below which two views tell the same.
-_NEW_POSE = 0.02
+_NEW_POSE = 0.004
 # A view this many times less certain than the usual one is blurred.
 _BLURRED = 4.0
 
