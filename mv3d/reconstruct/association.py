@@ -26,6 +26,8 @@ class AssociationConfig:
         least_support: a view's detection is the performer only if its joints support the 3D person with at least this
             share of their score.
         reach_m: joints farther than this from the person's middle are taken for errors.
+        leap_m: a person whom fewer than two views show where they were expected is looked for up to this far from
+            there; 0.5 m between frames at 30 frames/s is a sprinter's start.
         hold_s: a joint that was not seen for longer is no longer predicted; a person so lost is searched for anew.
         start_frames: in how many frames, spread over the recording, a first sight of the performer is sought.
     """
@@ -33,6 +35,7 @@ class AssociationConfig:
     tolerance_m: float = 0.10
     least_support: float = 0.3
     reach_m: float = 1.5
+    leap_m: float = 0.5
     hold_s: float = 0.5
     start_frames: int = 16
 
@@ -91,9 +94,17 @@ def follow(
     predicted: Float[np.ndarray, "joint 3"],
     config: AssociationConfig,
 ) -> Sighting:
-    """The detection of each view that agrees best with where the person is expected."""
+    """The detection of each view that agrees best with where the person is expected.
+
+    Where fewer than two views agree, the person may have moved faster than expected: whoever the views agree on
+    nearby is taken.
+    """
     pooled = [observe(rig.subset([name]), xy[v][:, None], score[v][:, None]) for v, name in enumerate(rig.names)]
     sighting = _join(rig, pooled, predicted, config)
+    if sum(d is not None for d in sighting.detections) < 2:
+        other = find_performer(rig, xy, score, config)
+        if other is not None and np.linalg.norm(_middle(other.xyz - predicted)) < config.leap_m:
+            return other
     xyz = triangulate_chosen(rig, *chosen_keypoints(xy, score, sighting.detections), config)
     return Sighting(sighting.detections, xyz, sighting.support)
 

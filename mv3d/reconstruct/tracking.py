@@ -16,24 +16,37 @@ Frame = tuple[Sequence[np.ndarray], Sequence[np.ndarray]]
 """One instant: for each view xy (detection, joint, 2) and score (detection, joint)."""
 
 
+# Fewer joints do not tell one person from another.
+_FEWEST_JOINTS = 3
+
+
 class Expectation:
-    """Where the joints are expected next: where they were last seen, until that is too long ago."""
+    """Where the joints are expected next: where they were last seen, moved on with the body as a whole."""
 
     def __init__(self, joints: int, hold_s: float) -> None:
         self._xyz = np.full((joints, 3), np.nan)
         self._seen_at = np.full(joints, -np.inf)
+        self._velocity = np.zeros(3)
         self._hold_s = hold_s
 
     def update(self, xyz: Float[np.ndarray, "joint 3"], time: float) -> None:
         """Take over the joints that were found at this time."""
         found = np.isfinite(xyz[:, 0])
+        if not found.any():
+            return
+        passed = time - self._seen_at
+        again = found & (np.abs(passed) <= self._hold_s) & (passed != 0)
+        # The median over joints is the body's velocity, whatever the arms do or one wrong joint says.
+        enough = again.sum() >= _FEWEST_JOINTS
+        self._velocity = np.median((xyz - self._xyz)[again] / passed[again, None], axis=0) if enough else np.zeros(3)
         self._xyz[found], self._seen_at[found] = xyz[found], time
 
     def at(self, time: float) -> Float[np.ndarray, "joint 3"] | None:
         """Expected joints, NaN where unknown; None when too few are left to recognise the person by."""
-        fresh = np.abs(time - self._seen_at) <= self._hold_s
-        xyz = np.where(fresh[:, None], self._xyz, np.nan)
-        return xyz if fresh.sum() >= 3 else None
+        passed = time - self._seen_at
+        fresh = np.abs(passed) <= self._hold_s
+        moved = self._xyz + self._velocity * np.where(fresh, passed, 0.0)[:, None]
+        return np.where(fresh[:, None], moved, np.nan) if fresh.sum() >= _FEWEST_JOINTS else None
 
 
 def track_performer(
