@@ -22,8 +22,10 @@ _LEAST_CONTRAST = 15.0
 _MOST_GRIDS = 12
 # Markers that agree on the place of a grid beyond any doubt.
 _SURE_VOTES = 3
-# Share of a grid's corners that must fall on the board.
-_ON_BOARD = 0.8
+# Share of a grid's corners that must fall on the board: it may have picked up a row of something else.
+_ON_BOARD = 0.6
+# px between corners from which the cells of a marker are a pixel wide.
+_LEAST_STEP_PX = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,10 +117,17 @@ def _padded(grid: Float[np.ndarray, "row column 2"]) -> Float[np.ndarray, "padde
     wide = np.pad(grid, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
     known = np.isfinite(wide).all(-1)
     plane = np.argwhere(known)[:, ::-1].astype(float)
-    if len(plane) < 4 or np.linalg.matrix_rank(plane - plane[0]) < 2:
+    if len(plane) < 4:
+        return None
+    step = np.linalg.norm(wide[1:] - wide[:-1], axis=-1)
+    if not np.nanmedian(step) > _LEAST_STEP_PX:
         return None
     everywhere = np.argwhere(~known)
     H = fit_homography(plane, wide[known])
+    if len(plane) > 8:  # corners of something else at the rim, or in place of a hidden one
+        distance = np.linalg.norm(apply_homography(H, plane) - wide[known], axis=1)
+        near = distance <= 3 * np.median(distance)
+        H = fit_homography(plane[near], wide[known][near])
     wide[~known] = apply_homography(H, everywhere[:, ::-1].astype(float))
     return wide
 

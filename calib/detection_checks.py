@@ -10,6 +10,10 @@ from mv3d.data.lens import Lens
 
 # An outlier is so many robust standard deviations, and so many squares, from the smooth map of the other corners.
 _OUTLIER_SIGMAS, _OUTLIER_SQUARES = 6.0, 0.03
+# Corners from which a polynomial does not follow an outlier.
+_MANY = 20
+# Rounds of weighting by distance; from then on an outlier's weight changes little.
+_REWEIGHTED = 5
 # Corners of a board are so near to a smooth map (squares, rms).
 _SMOOTH_SQUARES = 0.03
 # With a lens given, a homography must do, to so many px (rms) or squares: the lens need not be the final one.
@@ -53,9 +57,9 @@ def without_outliers(
     """Drop the corner furthest from the smooth map of the rest, until none is far."""
     good = good.copy()
     while good.sum() > 8:
-        # A polynomial would follow an outlier among few.
-        smooth = fit_smooth_map(plane[good], xy[good], 2 if good.sum() >= 20 else 1)
-        distance = np.linalg.norm(smooth(plane[good]) - xy[good], axis=1)
+        smooth = fit_smooth_map(plane[good], xy[good], 2)
+        mapped = smooth(plane[good]) if good.sum() >= _MANY else _robustly_mapped(plane[good], xy[good])
+        distance = np.linalg.norm(mapped - xy[good], axis=1)
         gap = map_slopes(smooth, plane[good])[2]
         # Of a 2D normal distribution the median distance is 1.18 standard deviations.
         limit = np.maximum(_OUTLIER_SIGMAS * np.median(distance) / 1.18, _OUTLIER_SQUARES * gap)
@@ -64,6 +68,16 @@ def without_outliers(
             break
         good[np.flatnonzero(good)[np.argmax(excess)]] = False
     return good
+
+
+def _robustly_mapped(plane: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """The corners by the homography of least distances, which does not follow an outlier as least squares do."""
+    weights = np.ones(len(plane))
+    for _ in range(_REWEIGHTED):
+        mapped = apply_homography(fit_homography(plane, xy, weights), plane)
+        distance = np.linalg.norm(mapped - xy, axis=1)
+        weights = 1 / np.sqrt(distance + 0.1 * np.median(distance) + 1e-6)
+    return mapped
 
 
 def board_uncertainty(

@@ -68,7 +68,9 @@ def refine_board(
     """
     found = np.isfinite(start).all(-1)
     plane = np.argwhere(np.ones(found.shape, bool))[:, ::-1].astype(float)  # x = column, y = row
-    known, expected = found.ravel(), start.reshape(-1, 2).copy()
+    expected = start.reshape(-1, 2).copy()
+    found = without_outliers(plane, expected, found.ravel())
+    known = found.copy()
     smooth = _plausible_map(plane[known], expected[known])
     if smooth is None:
         return None
@@ -79,11 +81,11 @@ def refine_board(
     for _ in range(_ROUNDS):
         if known.all() or known.sum() < 4 or not _add_missing(image, plane, expected, known, share):
             break
-    settled = _settle(image, plane, expected, known, found.ravel(), share)
+    settled = _settle(image, plane, expected, known, found, share)
     if settled is None:
         return None
     fits, good, dark_origin = settled
-    if good.sum() < 4 or (good & found.ravel()).sum() < (1 - _MOST_LOST) * found.sum() or in_line(plane[good]):
+    if good.sum() < 4 or (good & found).sum() < (1 - _MOST_LOST) * found.sum() or in_line(plane[good]):
         return None
     sigma = board_uncertainty(plane[good], fits[good], lens)
     if sigma is None:

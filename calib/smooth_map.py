@@ -44,7 +44,8 @@ def apply_homography(
 ) -> Float[np.ndarray, "*batch 2"]:
     """Points of a plane mapped by a homography."""
     projected = plane @ H[:, :2].T + H[:, 2]
-    return projected[..., :2] / projected[..., 2:]
+    with np.errstate(divide="ignore", invalid="ignore"):  # points on the horizon have no place
+        return projected[..., :2] / projected[..., 2:]
 
 
 def fit_homography(
@@ -59,10 +60,12 @@ def fit_homography(
     q = (plane - middle) / extent
     ones = np.concatenate([q, np.ones((len(q), 1))], axis=1)
     zero = np.zeros_like(ones)
-    rows = np.stack([np.hstack([ones, zero, -u[:, :1] * ones]), np.hstack([zero, ones, -u[:, 1:] * ones])], axis=1)
     if weights is not None:
-        rows = rows * weights[:, None, None]
-    _, vectors = np.linalg.eigh(np.einsum("nki,nkj->ij", rows, rows))
+        ones = ones * weights[:, None]
+    rows = np.concatenate(
+        [np.hstack([ones, zero, -u[:, :1] * ones]), np.hstack([zero, ones, -u[:, 1:] * ones])], axis=0
+    )
+    _, vectors = np.linalg.eigh(rows.T @ rows)
     back = np.array([[scale, 0, center[0]], [0, scale, center[1]], [0, 0, 1]])
     there = np.array([[1 / extent, 0, -middle[0] / extent], [0, 1 / extent, -middle[1] / extent], [0, 0, 1]])
     H = back @ vectors[:, 0].reshape(3, 3) @ there
