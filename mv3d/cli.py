@@ -36,6 +36,9 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `mv3d`."""
+    # Threads of torch that spin while they wait hold up everything else, themselves included, on a machine with other
+    # work: 51 s instead of 216 s for the demo. Read once, when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -1,5 +1,6 @@
 """Every annotated array of the packages is checked for shape and type while the tests run."""
 
+import os
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
+
+# As `mv3d` itself does: spinning threads of torch slow a loaded machine down severalfold. Read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _ROOT = Path(__file__).resolve().parent.parent
 
