@@ -2,20 +2,23 @@
 
 import logging
 from collections.abc import Mapping
+from copy import deepcopy
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from calib.boards import Board
 from calib.bundle import HUBER, Bundle
+from calib.clocks import fit_means
 from calib.config import CalibrationConfig
 from calib.contradictions import find_contradictions, judge_views, readmit
-from calib.covariance import uncertainty_of
-from calib.intrinsics import CameraFit, fit_camera
+from calib.intrinsics import WORST_FOCAL_SD, CameraFit, fit_camera
 from calib.joint import Joint, measure, solve_joint
 from calib.observations import BoardObservations
+from calib.offset_statistics import offset_variances
 from calib.pose_graph import ViewPoses, choose_turns, place_boards, place_cameras
-from calib.result import CalibrationResult, ExcludedView, TimeEstimate
+from calib.result import CalibrationResult
+from calib.result_making import make_result
 from calib.time_offsets import image_motion, shifted_sources, usual_interval, whole_frame_shifts
 from mv3d.data.camera import Camera
 from mv3d.data.lens import Lens
@@ -24,14 +27,14 @@ from mv3d.geometry.damping import Outcome
 
 _log = logging.getLogger(__name__)
 # Fewer corners fix no pose that is worth having.
-_FEWEST_CORNERS = 6
+_FEWEST_CORNERS = 5
 # The static fit before time is known meets errors of many pixels.
 _START_HUBER = 1.5
-# Offsets that are less significant, in standard deviations, count as none.
-_SIGNIFICANT = 4.0
-# A spread of offsets below this share of the time between frames, s/s, moves no corner visibly.
-_NEGLIGIBLE_SPREAD = 2e-3
+# A rig may be synchronous if its offsets scatter by no more than this many times what the corners tell of one.
+_POSSIBLY_SYNCHRONOUS = 4.0
 _MOST_ROUNDS = 8
+# What one camera cannot tell of its focal length the others may; only a guess is no start.
+_WORST_FOCAL_SD_ALONE = 0.5
 
 
 def calibrate_rig(
@@ -63,8 +66,8 @@ def calibrate_rig(
     sources = np.stack([shifted_sources(int(d), observations.segments) for d in shifts])
     joint = _prepare(observations, xy, sources, fits, poses, turns, known)
     joint.fixed_lenses = frozenset(observations.cameras.index(name) for name in lenses if name in observations.cameras)
-    bundle, outcome = _fit_jointly(joint, config)
-    return _result(observations, joint, bundle, outcome, fits, sources, shifts, known_rig)
+    joint, bundle, outcome = _fit_jointly(joint, config)
+    return make_result(observations, joint, bundle, outcome, fits, sources, shifts, known_rig)
 
 
 def board_turns(board: Board) -> Float[np.ndarray, "k 3 4"]:
@@ -86,6 +89,7 @@ def _fit_alone(
     fit = fit_camera(
         observations.board.points, xy[c], observations.sigma_px[c], (width, height), name=name,
         model=config.lens.of(name), known=lenses.get(name), config=config.lens, outliers=config.outliers,
+        worst_focal_sd=WORST_FOCAL_SD if len(observations.cameras) == 1 else _WORST_FOCAL_SD_ALONE,
     )  # fmt: skip
     _log.info("%s alone: %s, %d views, rms %.3f px", name, fit.model, int(fit.keep.any(1).sum()), fit.rms_px)
     return fit
@@ -168,7 +172,7 @@ def _relative_sigma(sigma: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(sigma), sigma / typical, 1.0)
 
 
-def _fit_jointly(joint: Joint, config: CalibrationConfig) -> tuple[Bundle, Outcome]:
+def _fit_jointly(joint: Joint, config: CalibrationConfig) -> tuple[Joint, Bundle, Outcome]:
     """Static, then with time where there is motion; noise, offsets and outliers are estimated in turn."""
     bundle, _ = solve_joint(joint, config, _START_HUBER, 1e-4)
     moving = config.time.enabled and len(joint.lenses) > 1 and bool((joint.moves & joint.keep.any(-1)).any())
@@ -178,9 +182,13 @@ def _fit_jointly(joint: Joint, config: CalibrationConfig) -> tuple[Bundle, Outco
         bundle, _ = solve_joint(joint, config, _START_HUBER, 1e-4)
     for round_ in range(_MOST_ROUNDS):
         before = (joint.noise.copy(), joint.spread, joint.keep.copy(), joint.alone.copy())
+        if joint.timed:
+            fit_means(joint)
+            bundle, _ = solve_joint(joint, config, HUBER, 1e-6)
+            fit_means(joint)
         measure(joint, bundle)
-        if joint.timed and round_ >= 2 and _synchronous(joint, bundle):
-            joint.timed, joint.s[:], joint.mean[:] = False, 0.0, 0.0
+        if joint.timed and round_ >= 2 and (static := _synchronous(joint, bundle, config)) is not None:
+            joint = static
             readmit(joint)
         elif round_ == 2:
             readmit(joint)
@@ -190,7 +198,7 @@ def _fit_jointly(joint: Joint, config: CalibrationConfig) -> tuple[Bundle, Outco
         if round_ > config.outliers.rounds and _settled(joint, before):
             break
     measure(joint, bundle)
-    return solve_joint(joint, config, HUBER, 1e-9)
+    return joint, *solve_joint(joint, config, HUBER, 1e-9)
 
 
 def _settled(joint: Joint, before: tuple[np.ndarray, float, np.ndarray, np.ndarray]) -> bool:
@@ -200,91 +208,24 @@ def _settled(joint: Joint, before: tuple[np.ndarray, float, np.ndarray, np.ndarr
     return same and bool(steady)
 
 
-def _synchronous(joint: Joint, bundle: Bundle) -> bool:
-    """Whether the offsets are all insignificant: then a rig without them loses nothing."""
-    if joint.spread > _NEGLIGIBLE_SPREAD * float(np.nanmin(joint.usual_s)):
-        return False
-    covariance = bundle.covariance()
-    if covariance is None:
-        return False
-    size = bundle.layout.size
-    sd = np.sqrt(np.maximum(np.diag(covariance)[size - 1 :: size], 1e-30))
-    free = np.arange(len(sd)) != joint.reference
-    return bool((np.abs(joint.mean) < _SIGNIFICANT * sd)[free].all())
+def _synchronous(joint: Joint, bundle: Bundle, config: CalibrationConfig) -> Joint | None:
+    """The same without time offsets, where they gain no more than that many numbers gain from noise.
+
+    Without an offset each view that had one loses up to one degree of freedom, and a view that had a board of its own
+    for want of a known motion loses six: the cost rises by as much, with the spread of a chi-square.
+    """
+    if joint.spread > _POSSIBLY_SYNCHRONOUS * _told(joint, bundle):
+        return None
+    static = deepcopy(joint)
+    static.timed, static.s[:], static.mean[:], static.mean_sd = False, 0.0, 0.0, np.zeros(len(joint.mean))
+    _, outcome = solve_joint(static, config, HUBER, 1e-6)
+    lost = float((joint.meets & ~joint.sets_clock).sum() + 6 * (static.meets & ~joint.meets).sum())
+    return static if outcome.cost - bundle.linearise() <= lost + 4 * np.sqrt(2 * lost) else None
 
 
-def _result(
-    observations: BoardObservations,
-    joint: Joint,
-    bundle: Bundle,
-    outcome: Outcome,
-    fits: tuple[CameraFit, ...],
-    sources: np.ndarray,
-    shifts: np.ndarray,
-    known_rig: Rig | None,
-) -> CalibrationResult:
-    names, shape = observations.cameras, joint.keep.shape
-    aligned = np.full((*shape, 2), np.nan)
-    views = bundle.views
-    counts = np.diff(views.starts)
-    aligned[np.repeat(views.camera, counts), np.repeat(views.frame, counts), views.corner] = bundle.residuals()
-    residuals, offsets = np.full_like(aligned, np.nan), np.full(shape[:2], np.nan)
-    excluded = [
-        ExcludedView(names[c], frame, reason, False)
-        for c, fit in enumerate(fits)
-        for frame, reason in fit.excluded.items()
-    ]
-    step = np.nan_to_num(joint.usual_s)
-    for c in range(len(names)):
-        there = sources[c] >= 0
-        residuals[c, sources[c, there]] = aligned[c, there]
-        used = there & joint.keep[c].any(-1) & ~joint.alone[c]
-        offsets[c, sources[c, used]] = joint.s[c, used] - shifts[c] * step[c]
-    for (c, f), reason in joint.reasons.items():
-        excluded.append(ExcludedView(names[c], int(sources[c, f]), reason, bool(joint.keep[c, f].any())))
-    mean = joint.mean - shifts * step
-    middle = float(np.median(mean)) if len(mean) > 2 else float(mean[0])
-    sd = _offset_sd(joint, bundle)
-    time = TimeEstimate(
-        joint.timed or bool(np.any(shifts)),
-        offsets - middle,
-        mean - middle,
-        sd,
-        joint.spread if joint.timed else 0.0,
-        shifts,
-        joint.line,
-    )
-    cameras = tuple(
-        Camera(name, (int(size[0]), int(size[1])), joint.lenses[c], *_pose(joint, c, known_rig))
-        for c, (name, size) in enumerate(zip(names, observations.sizes, strict=True))
-    )
-    uncertainty = uncertainty_of(bundle, names)
-    found = tuple(sorted(set(excluded), key=lambda e: (e.camera, e.frame)))
-    return CalibrationResult(
-        Rig(cameras), *_boards(joint, known_rig), residuals, joint.noise.copy(), time, found, fits, uncertainty, (),
-        outcome.converged, outcome.status,
-    )  # fmt: skip
-
-
-def _offset_sd(joint: Joint, bundle: Bundle) -> np.ndarray:
-    covariance = bundle.covariance() if joint.timed else None
-    if covariance is None:
-        return np.zeros(len(joint.lenses))
-    size = bundle.layout.size
-    return np.sqrt(np.maximum(np.diag(covariance)[size - 1 :: size], 0.0))
-
-
-def _pose(joint: Joint, c: int, known_rig: Rig | None) -> tuple[np.ndarray, np.ndarray]:
-    """Camera from the first camera's frame, or from the known rig's world."""
-    if known_rig is not None:
-        return joint.R[c], joint.t[c]
-    R = joint.R[c] @ joint.R[0].T
-    return R, joint.t[c] - R @ joint.t[0]
-
-
-def _boards(joint: Joint, known_rig: Rig | None) -> tuple[np.ndarray, np.ndarray]:
-    used = np.any(joint.keep.any(-1) & ~joint.alone, axis=0)
-    R, t = joint.board_R, joint.board_t
-    if known_rig is None:
-        R, t = joint.R[0] @ R, t @ joint.R[0].T + joint.t[0]
-    return np.where(used[:, None, None], R, np.nan), np.where(used[:, None], t, np.nan)
+def _told(joint: Joint, bundle: Bundle) -> float:
+    """How well the corners tell one view's offset, s."""
+    variance = offset_variances(bundle)
+    told = 1 / np.maximum(1 / variance - bundle.precision, 1e-12)
+    free = (joint.meets & ~joint.sets_clock)[bundle.views.camera, bundle.views.frame]
+    return float(np.sqrt(np.median(told[free]))) if free.any() else 0.0

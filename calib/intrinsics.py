@@ -23,8 +23,10 @@ from mv3d.errors import CalibrationError
 _FEWEST_VIEWS_TO_CHOOSE = 8
 _FEWEST_VIEWS = 3
 _FOLDS = 4
+# A gain counts that is larger than this many of its own standard deviations.
+_SURE = 2.5
 # Above this the focal length is a guess.
-_WORST_FOCAL_SD = 0.1
+WORST_FOCAL_SD = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +68,7 @@ def fit_camera(
     known: Lens | None = None,
     config: LensConfig | None = None,
     outliers: OutlierConfig | None = None,
+    worst_focal_sd: float = WORST_FOCAL_SD,
 ) -> CameraFit:
     """Lens and board poses of one camera.
 
@@ -79,6 +82,7 @@ def fit_camera(
         known: the lens, if it is not to be estimated.
         config: of the lens.
         outliers: what is left out.
+        worst_focal_sd: relative uncertainty of the focal length above which the views are refused.
 
     Raises:
         CalibrationError: too few views, or views that do not tell the focal length.
@@ -90,6 +94,7 @@ def fit_camera(
     sigma = np.where(np.isfinite(sigma_px), sigma_px, np.nanmedian(sigma_px))[frames]
     problem = SingleCamera(points, xy[frames], sigma, size, config or LensConfig())
     fit = _fit_seen(problem, model, name, known, outliers or OutlierConfig())
+    check_focal(name, fit.focal_sd / fit.lens.K[0, 0], worst_focal_sd)
     return _expanded(fit, frames, len(xy))
 
 
@@ -105,13 +110,16 @@ def _fit_seen(problem: SingleCamera, model: str, name: str, known: Lens | None, 
     if model == "auto":
         first, scores = _choose(problem, solved, keep)
         solved = fit_from_scratch(problem, first, keep)
-    fit = _finish(problem, first, solved, excluded, outliers, True, scores)
-    if not fit.focal_sd < _WORST_FOCAL_SD * fit.lens.K[0, 0]:
+    return _finish(problem, first, solved, excluded, outliers, True, scores)
+
+
+def check_focal(name: str, relative_sd: float, worst: float = WORST_FOCAL_SD) -> None:
+    """Refuse a focal length that the views do not tell."""
+    if not relative_sd < worst:
         raise CalibrationError(
-            f"{name}: its views do not tell the focal length (+- {100 * fit.focal_sd / fit.lens.K[0, 0]:.0f} %): the"
-            " board always faces it alike; film the board tilted by 20 to 45 degrees to all sides"
+            f"{name}: its views do not tell the focal length (+- {100 * relative_sd:.0f} %): the board always faces it"
+            " alike; film the board tilted by 20 to 45 degrees to all sides"
         )
-    return fit
 
 
 def _expanded(fit: CameraFit, frames: np.ndarray, count: int) -> CameraFit:
@@ -143,33 +151,38 @@ def _choose(problem: SingleCamera, solved: SingleSolution, keep: np.ndarray) -> 
     candidates = problem.config.candidates
     if keep.any(1).sum() < _FEWEST_VIEWS_TO_CHOOSE:
         return candidates[0], {}
-    scores = {model: _held_out(problem, model, solved, keep) for model in candidates}
+    errors = {model: _held_out(problem, model, solved, keep) for model in candidates}
+    scores = {model: float(np.sqrt(np.nanmean(error))) for model, error in errors.items()}
     best = candidates[0]
     for model in candidates[1:]:
-        if scores[model] < scores[best] * (1 - problem.config.gain):
+        # View by view, so that a gain which a few views make by chance does not count.
+        gain = errors[best] - errors[model]
+        gain = gain[np.isfinite(gain)]
+        sure = gain.mean() > _SURE * gain.std() / np.sqrt(max(len(gain), 1))
+        if sure and scores[model] < scores[best] * (1 - problem.config.gain):
             best = model
     return best, scores
 
 
-def _held_out(problem: SingleCamera, model: str, solved: SingleSolution, keep: np.ndarray) -> float:
-    """Root mean square px over views that the lens was not fitted to; wrong corners count as five sigma."""
-    full = (
-        fit_from_scratch(problem, model, keep)
-        if model == "fisheye"
-        else solve_single(problem, widened(solved.lens, model), keep, poses=(solved.R, solved.t))
-    )
+def _held_out(problem: SingleCamera, model: str, solved: SingleSolution, keep: np.ndarray) -> np.ndarray:
+    """Mean square error px2 of each frame by a lens that was fitted without it; wrong corners count as five sigma."""
+    if model == "fisheye":
+        full = fit_from_scratch(problem, model, keep)
+    else:
+        full = solve_single(problem, widened(solved.lens, model), keep, poses=(solved.R, solved.t))
     cap = (5 * robust_sigma(full.error[keep & np.isfinite(full.error)])) ** 2
     frames = np.flatnonzero(keep.any(1))
-    total, count = 0.0, 0
+    out = np.full(len(keep), np.nan)
     for fold in range(_FOLDS):
         # Blocks: neighbouring frames of a video are nearly the same view.
         test = np.zeros(len(keep), bool)
         test[frames[(np.arange(len(frames)) * 2 * _FOLDS // len(frames)) % _FOLDS == fold]] = True
         trained = solve_single(problem, full.lens, keep & ~test[:, None], poses=(full.R, full.t))
         tested = solve_single(problem, trained.lens, keep & test[:, None], free=False, poses=(full.R, full.t))
-        error = tested.error[np.isfinite(tested.error)] ** 2
-        total, count = total + float(np.minimum(error, cap).sum()), count + len(error)
-    return float(np.sqrt(total / max(count, 1)))
+        count = np.isfinite(tested.error).sum(1)
+        total = np.minimum(np.nan_to_num(tested.error) ** 2, cap).sum(1)
+        out = np.where(count > 0, total / np.maximum(count, 1), out)
+    return out
 
 
 def _finish(

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from calib.bundle import HUBER, Bundle, BundleState, solve_bundle
+from calib.clocks import set_clocks
 from calib.config import CalibrationConfig
 from calib.layout import lens_of, make_layout
 from calib.offset_statistics import offset_variances
 from calib.single_camera import robust_sigma
-from calib.views import make_views
+from calib.views import Views, make_views
 from mv3d.data.lens import Fisheye, Lens
 from mv3d.geometry import fisheye, pinhole
 from mv3d.geometry.damping import Outcome
@@ -34,9 +35,13 @@ class Joint:
         own_R, own_t: (camera, frame, ...) poses of boards in the world of views that count alone.
         keep, alone: (camera, frame, corner), (camera, frame).
         noise: (camera,) px.
-        s, mean: (camera, frame), (camera,) time offsets s.
+        s: (camera, frame) how much later than its frame's instant a view was taken, s.
+        mean, mean_sd: (camera,) mean offset of each camera against the reference, s.
+        sets_clock: (camera, frame) the view whose instant is its frame's.
+        expected: (camera, frame) s by the means.
         line: (camera,) s.
-        spread: s.
+        spread: standard deviation of an offset against the one of the view that sets the frame's clock, s.
+        meets: (camera, frame) views that share a board pose with others, as of the last solution.
         reference: the camera whose offset is zero.
         fixed_lenses, fixed_poses: cameras.
     """
@@ -68,6 +73,10 @@ class Joint:
     timed: bool = False
     reasons: dict[tuple[int, int], str] = field(default_factory=dict)
     trusted: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), bool))
+    meets: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
+    sets_clock: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
+    expected: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    mean_sd: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 def solve_joint(
@@ -77,21 +86,26 @@ def solve_joint(
     # A view that does not move, or whose motion is unknown, says nothing about the others' time and is spoilt by it.
     alone = joint.alone | (joint.timed & ~joint.moves)
     sigma = joint.noise[:, None] * joint.unit
-    views = make_views(joint.xy, joint.points, joint.keep, sigma, joint.motion if joint.timed else None, alone)
+    joint.meets = ~alone & joint.keep.any(-1)
+    joint.meets &= joint.meets.sum(0) > 1
+    set_clocks(joint)
+    xy, motion = (joint.xy, None) if not joint.timed else _expected_corners(joint)
+    views = make_views(xy, joint.points, joint.keep, sigma, motion, alone)
     own = alone[views.camera, views.frame]
     layout = make_layout(
         joint.lenses, joint.sizes, fixed_lenses=joint.fixed_lenses, fixed_poses=joint.fixed_poses, timed=joint.timed,
-        fixed_offsets=frozenset({joint.reference}), line_time=config.time.rolling_shutter, prior=config.lens.prior,
+        fixed_offsets=frozenset(range(len(joint.lenses))), line_time=config.time.rolling_shutter,
+        prior=config.lens.prior,
     )  # fmt: skip
     state = _state(joint, views, own, layout.count)
-    precision = _offset_precision(joint, state.s, views.camera) if joint.timed else None
+    precision = _offset_precision(joint, state.s) if joint.timed else None
     bundle = Bundle(views, layout, state, joint.sizes, precision, huber)
     outcome = solve_bundle(bundle, max_iterations=config.max_iterations, tolerance=tolerance)
     _write_back(joint, bundle, own)
     return bundle, outcome
 
 
-def _state(joint: Joint, views, own: np.ndarray, count: int) -> BundleState:
+def _state(joint: Joint, views: Views, own: np.ndarray, count: int) -> BundleState:
     K = np.array([[lens.K[0, 0], lens.K[1, 1], lens.K[0, 2], lens.K[1, 2]] for lens in joint.lenses])
     dist = np.zeros((len(K), count))
     for c, lens in enumerate(joint.lenses):
@@ -101,14 +115,26 @@ def _state(joint: Joint, views, own: np.ndarray, count: int) -> BundleState:
     mine = own[first]
     Rb = np.where(mine[:, None, None], joint.own_R[c, f], joint.board_R[f])
     tb = np.where(mine[:, None], joint.own_t[c, f], joint.board_t[f])
-    s = joint.s[views.camera, views.frame] if joint.timed else np.zeros(len(views))
-    extra = np.stack([joint.line, joint.mean], 1) if joint.timed else np.zeros((len(K), 2))
+    s = (joint.s - joint.expected)[views.camera, views.frame] if joint.timed else np.zeros(len(views))
+    extra = np.stack([joint.line, np.zeros(len(K))], 1)
     return BundleState(K, dist, joint.R.copy(), joint.t.copy(), extra, Rb, tb, s.copy())
 
 
-def _offset_precision(joint: Joint, s: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    apart = ((s - joint.mean[camera]) / joint.spread) ** 2
-    return (_OFFSET_FREEDOM + 1) / (_OFFSET_FREEDOM + apart) / joint.spread**2
+def _expected_corners(joint: Joint) -> tuple[np.ndarray, np.ndarray]:
+    """Corners where they were at the frame's instant by the camera's mean offset, and the motion from there.
+
+    Views that set their frame's clock, or meet no other, have no motion: to follow a board to an instant at which
+    nobody saw it would only add error.
+    """
+    moving = (joint.meets & ~joint.sets_clock)[..., None, None]
+    v, a = joint.motion[..., :2] * moving, joint.motion[..., 2:] * moving
+    m = joint.expected[..., None, None]
+    return joint.xy - v * m + a * m * m, np.concatenate([v - 2 * a * m, a], axis=-1)
+
+
+def _offset_precision(joint: Joint, s: np.ndarray) -> np.ndarray:
+    """1/s2 of each view's offset around what is expected; less where it lies far off, for clocks jump."""
+    return (_OFFSET_FREEDOM + 1) / (_OFFSET_FREEDOM + (s / joint.spread) ** 2) / joint.spread**2
 
 
 def _write_back(joint: Joint, bundle: Bundle, own: np.ndarray) -> None:
@@ -120,8 +146,10 @@ def _write_back(joint: Joint, bundle: Bundle, own: np.ndarray) -> None:
     joint.own_R[c[mine], f[mine]], joint.own_t[c[mine], f[mine]] = state.Rb[mine], state.tb[mine]
     joint.board_R[f[~mine]], joint.board_t[f[~mine]] = state.Rb[~mine], state.tb[~mine]
     if joint.timed:
-        joint.s[views.camera, views.frame] = state.s
-        joint.line, joint.mean = state.extra[:, 0].copy(), state.extra[:, 1].copy()
+        # What has no motion comes back as it was, and stays at zero.
+        joint.s[views.camera, views.frame] = state.s + joint.expected[views.camera, views.frame]
+        joint.s[~joint.meets | joint.sets_clock] = 0.0
+        joint.line = state.extra[:, 0].copy()
 
 
 def measure(joint: Joint, bundle: Bundle) -> None:
@@ -147,17 +175,20 @@ def measure(joint: Joint, bundle: Bundle) -> None:
 def _measure_spread(joint: Joint, bundle: Bundle) -> None:
     """MacKay's fixed point of the evidence: sum of squares over the number of offsets that the data determine."""
     views = bundle.views
-    shared = np.bincount(views.board, minlength=len(views.board_frames))[views.board] > 1
-    if not shared.any():
+    free = (joint.meets & ~joint.sets_clock)[views.camera, views.frame]
+    if not free.any():
         return
-    apart = bundle.state.s - bundle.state.extra[views.camera, 1]
-    determined = np.clip(1 - offset_variances(bundle) * bundle.precision, 0, 1)
+    variance = offset_variances(bundle)
+    determined = np.clip(1 - variance * bundle.precision, 0, 1)
     weight = bundle.precision * joint.spread**2
-    total = max(float(determined[shared].sum()), 0.5)
-    spread = np.sqrt(float((weight * apart**2)[shared].sum()) / total)
-    # The fixed point is approached slowly from above; where it falls, two steps are taken at once.
+    total = max(float(determined[free].sum()), 0.5)
+    spread = np.sqrt(float((weight * bundle.state.s**2)[free].sum()) / total)
+    # The fixed point is approached slowly from above; where it falls, two steps are taken at once. It stays above what
+    # the corners tell of one offset, so that the means, which follow the offsets, can move.
+    told = 1 / np.maximum(1 / variance[free] - bundle.precision[free], 1e-12)
     ratio = min(spread / joint.spread, 10.0)
-    joint.spread = float(max(joint.spread * ratio ** (2 if ratio < 0.9 else 1), 0.05 * joint.spread, _LEAST_SPREAD_S))
+    floor = max(0.05 * joint.spread, float(np.sqrt(np.median(told))), _LEAST_SPREAD_S)
+    joint.spread = float(max(joint.spread * ratio ** (2 if ratio < 0.9 else 1), floor))
 
 
 def all_errors(joint: Joint) -> tuple[np.ndarray, np.ndarray]:
@@ -184,8 +215,13 @@ def _take_out_motion(joint: Joint, c: int, error: np.ndarray, free: np.ndarray) 
     s = joint.s[c].copy()
     if free.any():
         along = np.nansum(v * error, axis=(1, 2)) / np.maximum(np.nansum(v * v, axis=(1, 2)), 1e-12)
-        s = np.where(free, np.clip(-along, joint.mean[c] - 4 * joint.spread, joint.mean[c] + 4 * joint.spread), s)
+        s = np.where(
+            free & joint.moves[c],
+            joint.expected[c] + np.clip(-along - joint.expected[c], -4 * joint.spread, 4 * joint.spread),
+            s,
+        )
     middle = (joint.sizes[c, 1] - 1) / 2
+    v, a = v * (joint.meets[c] | free)[:, None, None], a * (joint.meets[c] | free)[:, None, None]
     tau = s[:, None] + joint.line[c] * (joint.xy[c, ..., 1] - middle)
     return error + v * tau[..., None] - a * (tau**2)[..., None]
 

@@ -62,7 +62,7 @@ class TimeEstimate:
         offsets: (camera, frame) s; NaN where a view was not used.
         mean: (camera,) s around the middle camera's.
         mean_sd: (camera,) s.
-        spread: standard deviation of a view's offset around its camera's mean, s.
+        spread: standard deviation of one view's clock around its camera's mean, s.
         frame_shifts: (camera,) whole frames by which a camera shows the scene later than the others.
         line_time: (camera,) s between image lines; zero if not estimated.
     """

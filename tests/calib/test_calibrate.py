@@ -195,3 +195,12 @@ def test_one_camera_alone_is_a_rig(video: SyntheticBoard) -> None:
 def test_an_unknown_lens_model_is_refused() -> None:
     with pytest.raises(ConfigError, match="pinhole6"):
         LensConfig(model="pinhole6")
+
+
+def test_what_is_suspicious_is_said_in_words(video: SyntheticBoard) -> None:
+    spoilt, _ = film.spoil_views(film.blur_camera(video, 3, 2.0), 0.3, 60.0)
+    said = "\n".join(calibrate_rig(observations(RIG, spoilt), CONFIG).warnings)
+    assert "times noisier than the others': blurred?" in said
+    assert "views left out, most of them because: corners do not form the board" in said
+    late = calibrate_rig(observations(RIG, film.delay_camera(video, 2, 1)), CONFIG).warnings
+    assert [w for w in late if w.startswith("cam03 lags the others by 100 +- ")]

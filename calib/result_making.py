@@ -1,0 +1,130 @@
+"""The result of a calibration from the state at its end."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from calib.bundle import Bundle
+from calib.clocks import clock_offsets
+from calib.covariance import uncertainty_of
+from calib.intrinsics import CameraFit, check_focal
+from calib.joint import Joint
+from calib.observations import BoardObservations
+from calib.result import CalibrationResult, ExcludedView, TimeEstimate
+from mv3d.data.camera import Camera
+from mv3d.data.rig import Rig
+from mv3d.geometry.damping import Outcome
+
+# Corners of one camera that are this many times noisier than the others' hint at blur.
+_NOISY = 3.0
+# More views than this share left out hint at more than bad luck.
+_MANY_EXCLUDED = 0.2
+# An offset is reported that is significant and would matter to a fast hand (5 m/s, 1 cm).
+_LAG_S, _LAG_SIGMAS = 2e-3, 3.0
+
+
+def make_result(
+    observations: BoardObservations,
+    joint: Joint,
+    bundle: Bundle,
+    outcome: Outcome,
+    fits: tuple[CameraFit, ...],
+    sources: np.ndarray,
+    shifts: np.ndarray,
+    known_rig: Rig | None,
+) -> CalibrationResult:
+    """Everything in the frames that the observations came in, and what is suspicious about it.
+
+    Args:
+        observations: what was calibrated from.
+        joint: the state at the end.
+        bundle: its last problem.
+        outcome: how that ended.
+        fits: of the cameras alone.
+        sources: (camera, frame) the observations' frame of each frame of the joint fit, -1 for none.
+        shifts: (camera,) whole frames.
+        known_rig: whose world this is; None for that of the first camera.
+    """
+    names, shape = observations.cameras, joint.keep.shape
+    aligned = np.full((*shape, 2), np.nan)
+    views = bundle.views
+    counts = np.diff(views.starts)
+    aligned[np.repeat(views.camera, counts), np.repeat(views.frame, counts), views.corner] = bundle.residuals()
+    residuals, offsets = np.full_like(aligned, np.nan), np.full(shape[:2], np.nan)
+    excluded = [
+        ExcludedView(names[c], frame, reason, False)
+        for c, fit in enumerate(fits)
+        for frame, reason in fit.excluded.items()
+    ]
+    step = np.nan_to_num(joint.usual_s)
+    absolute = clock_offsets(joint)
+    for c in range(len(names)):
+        there = sources[c] >= 0
+        residuals[c, sources[c, there]] = aligned[c, there]
+        used = there & joint.keep[c].any(-1) & ~joint.alone[c]
+        offsets[c, sources[c, used]] = absolute[c, used] - shifts[c] * step[c]
+    for (c, f), reason in joint.reasons.items():
+        excluded.append(ExcludedView(names[c], int(sources[c, f]), reason, bool(joint.keep[c, f].any())))
+    mean = joint.mean - shifts * step
+    middle = float(np.median(mean)) if len(mean) > 2 else float(mean[0])
+    sd = joint.mean_sd if joint.timed else np.zeros(len(names))
+    time = TimeEstimate(
+        joint.timed or bool(np.any(shifts)),
+        offsets - middle,
+        mean - middle,
+        sd,
+        joint.spread / np.sqrt(2) if joint.timed else 0.0,
+        shifts,
+        joint.line,
+    )
+    cameras = tuple(
+        Camera(name, (int(size[0]), int(size[1])), joint.lenses[c], *_pose(joint, c, known_rig))
+        for c, (name, size) in enumerate(zip(names, observations.sizes, strict=True))
+    )
+    uncertainty = uncertainty_of(bundle, names)
+    if uncertainty is not None:
+        for c, name in enumerate(names):
+            check_focal(name, uncertainty.sd(name, "fx") / joint.lenses[c].K[0, 0])
+    found = tuple(sorted(set(excluded), key=lambda e: (e.camera, e.frame)))
+    return CalibrationResult(
+        Rig(cameras), *_boards(joint, known_rig), residuals, joint.noise.copy(), time, found, fits, uncertainty,
+        tuple(_warnings(observations, joint, time, found)),
+        outcome.converged, outcome.status,
+    )  # fmt: skip
+
+
+def _pose(joint: Joint, c: int, known_rig: Rig | None) -> tuple[np.ndarray, np.ndarray]:
+    """Camera from the first camera's frame, or from the known rig's world."""
+    if known_rig is not None:
+        return joint.R[c], joint.t[c]
+    R = joint.R[c] @ joint.R[0].T
+    return R, joint.t[c] - R @ joint.t[0]
+
+
+def _boards(joint: Joint, known_rig: Rig | None) -> tuple[np.ndarray, np.ndarray]:
+    used = np.any(joint.keep.any(-1) & ~joint.alone, axis=0)
+    R, t = joint.board_R, joint.board_t
+    if known_rig is None:
+        R, t = joint.R[0] @ R, t @ joint.R[0].T + joint.t[0]
+    return np.where(used[:, None, None], R, np.nan), np.where(used[:, None], t, np.nan)
+
+
+def _warnings(
+    observations: BoardObservations, joint: Joint, time: TimeEstimate, excluded: tuple[ExcludedView, ...]
+) -> Iterator[str]:
+    typical = float(np.median(joint.noise))
+    views = observations.views.sum(1)
+    for c, name in enumerate(observations.cameras):
+        mean, sd = time.mean[c], time.mean_sd[c]
+        if time.estimated and abs(mean) > max(_LAG_S, _LAG_SIGMAS * sd):
+            way = "lags" if mean < 0 else "leads"
+            yield f"{name} {way} the others by {1e3 * abs(mean):.0f} +- {1e3 * sd:.0f} ms: not in sync"
+        if len(views) > 1 and joint.noise[c] > _NOISY * typical:
+            yield f"{name}: its corners are {joint.noise[c] / typical:.0f} times noisier than the others': blurred?"
+        out = [e for e in excluded if e.camera == name]
+        if len(out) > _MANY_EXCLUDED * views[c]:
+            reasons = [e.reason.split(" (by")[0] for e in out]
+            main = max(set(reasons), key=reasons.count)
+            yield f"{name}: {len(out)} of {views[c]} views left out, most of them because: {main}"
+    if time.spread > _LAG_S:
+        yield f"the cameras' clocks scatter by {1e3 * time.spread:.0f} ms from frame to frame: a trigger would help"
