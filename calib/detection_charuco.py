@@ -24,6 +24,8 @@ _MOST_GRIDS = 12
 _SURE_VOTES = 3
 # Share of a grid's corners that must fall on the board: it may have picked up a row of something else.
 _ON_BOARD = 0.6
+# Longest over shortest step along one axis of a grid of so few corners.
+_MOST_UNEQUAL, _SMALL_GRID = 3.0, 8
 # px between corners from which the cells of a marker are a pixel wide.
 _LEAST_STEP_PX = 8.0
 
@@ -91,6 +93,8 @@ def _placed(
     across, along = board.corners
     start = np.full((along, across, 2), np.nan)
     for grid in grids:
+        if not _regular(grid):
+            continue
         padded = _padded(grid)
         if padded is None:
             continue
@@ -110,6 +114,18 @@ def _placed(
         if votes >= _SURE_VOTES:  # what is left is found from there
             break
     return start if np.isfinite(start[..., 0]).any() else None
+
+
+def _regular(grid: Float[np.ndarray, "row column 2"]) -> bool:
+    """Whether the steps of a small grid are alike, as those of a plane are; three of four chance grids are not."""
+    if np.count_nonzero(grid[..., 0] == grid[..., 0]) > _SMALL_GRID:
+        return True  # a stray corner may be among so many
+    for step in (grid[1:] - grid[:-1], grid[:, 1:] - grid[:, :-1]):
+        squared = (step * step).sum(-1)
+        squared = squared[squared == squared]
+        if squared.max() > _MOST_UNEQUAL**2 * squared.min():
+            return False
+    return True
 
 
 def _padded(grid: Float[np.ndarray, "row column 2"]) -> Float[np.ndarray, "padded_row padded_column 2"] | None:

@@ -10,7 +10,7 @@ from mv3d.data.lens import Lens
 
 # An outlier is so many robust standard deviations, and so many squares, from the smooth map of the other corners.
 _OUTLIER_SIGMAS, _OUTLIER_SQUARES = 6.0, 0.03
-# Corners from which a polynomial does not follow an outlier.
+# Corners from which a polynomial of degree two does not follow an outlier; a cubic needs twice as many.
 _MANY = 20
 # Rounds of weighting by distance; from then on an outlier's weight changes little.
 _REWEIGHTED = 5
@@ -57,7 +57,7 @@ def without_outliers(
     """Drop the corner furthest from the smooth map of the rest, until none is far."""
     good = good.copy()
     while good.sum() > 8:
-        smooth = fit_smooth_map(plane[good], xy[good], 2)
+        smooth = fit_smooth_map(plane[good], xy[good], 3 if good.sum() >= 2 * _MANY else 2)
         mapped = smooth(plane[good]) if good.sum() >= _MANY else _robustly_mapped(plane[good], xy[good])
         distance = np.linalg.norm(mapped - xy[good], axis=1)
         gap = map_slopes(smooth, plane[good])[2]
