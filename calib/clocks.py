@@ -26,9 +26,9 @@ def set_clocks(joint: "Joint") -> None:
 
 
 def clock_offsets(joint: "Joint") -> Float[np.ndarray, "camera frame"]:
-    """Offset of every view: that of its frame's clock, plus how much later it was taken."""
+    """Offset of every view: that of its frame's clock, plus how much later it was taken; alone, its camera's mean."""
     clock = np.argmax(joint.sets_clock, axis=0)
-    return joint.s + np.where(joint.meets.any(0), joint.mean[clock], 0.0)
+    return np.where(joint.meets, joint.s + joint.mean[clock], joint.mean[:, None])
 
 
 def fit_means(joint: "Joint") -> None:

@@ -137,8 +137,15 @@ def whole_frame_shifts(
         new, value = (b, result[a] + shift) if a in placed else (a, result[b] - shift)
         result[new] = value
         placed.add(new)
-    # The frames of most cameras keep their numbers.
-    return np.rint(result - (np.median(result) if count > 2 else 0.0)).astype(np.int64)
+    return _rounded(result)
+
+
+def _rounded(shifts: np.ndarray) -> np.ndarray:
+    """Whole numbers that leave the least of the shifts against each other; most cameras' frames keep their numbers."""
+    starts = np.arange(0.0, 1.0, 0.05)
+    left = [float(((shifts - g - np.rint(shifts - g)) ** 2).sum()) for g in starts]
+    whole = np.rint(shifts - starts[int(np.argmin(left))]).astype(np.int64)
+    return whole - (int(np.median(whole)) if len(whole) > 2 else whole[0])
 
 
 def shifted_sources(shift: int, segments: Int[np.ndarray, " frame"]) -> Int[np.ndarray, " frame"]:
