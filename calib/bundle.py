@@ -158,6 +158,8 @@ class Bundle:
         self.linearise()
         if not self.factor(0.0):
             return None
+        if not len(self._A):
+            return np.zeros((len(self.layout.owner), len(self.layout.owner)))
         inverse = np.zeros_like(self._A)
         cholesky_kernels.invert(self._L, inverse)
         owner = self.layout.owner
@@ -193,6 +195,8 @@ class Bundle:
         error = np.zeros_like(self.layout.prior_mean)
         lens = np.concatenate([state.K, state.dist], axis=1)
         error[:, : lens.shape[1]] = np.nan_to_num(lens - self.layout.prior_mean[:, : lens.shape[1]])
+        if self.layout.timed:
+            error[:, -2] = state.extra[:, 0]
         return error, state.K[:, 1] - state.K[:, 0]
 
     def _prior_cost(self, state: BundleState) -> float:

@@ -89,7 +89,7 @@ def solve_joint(
     joint.meets = ~alone & joint.keep.any(-1)
     joint.meets &= joint.meets.sum(0) > 1
     set_clocks(joint)
-    xy, motion = (joint.xy, None) if not joint.timed else _expected_corners(joint)
+    xy, motion = (joint.xy, None) if not joint.timed else _expected_corners(joint, config.time.rolling_shutter)
     views = make_views(xy, joint.points, joint.keep, sigma, motion, alone)
     own = alone[views.camera, views.frame]
     layout = make_layout(
@@ -99,6 +99,8 @@ def solve_joint(
     )  # fmt: skip
     state = _state(joint, views, own, layout.count)
     precision = _offset_precision(joint, state.s) if joint.timed else None
+    if precision is not None:
+        precision[~(joint.meets & ~joint.sets_clock)[views.camera, views.frame]] = 1 / _LEAST_SPREAD_S**2
     bundle = Bundle(views, layout, state, joint.sizes, precision, huber)
     outcome = solve_bundle(bundle, max_iterations=config.max_iterations, tolerance=tolerance)
     _write_back(joint, bundle, own)
@@ -120,13 +122,13 @@ def _state(joint: Joint, views: Views, own: np.ndarray, count: int) -> BundleSta
     return BundleState(K, dist, joint.R.copy(), joint.t.copy(), extra, Rb, tb, s.copy())
 
 
-def _expected_corners(joint: Joint) -> tuple[np.ndarray, np.ndarray]:
+def _expected_corners(joint: Joint, rolling_shutter: bool) -> tuple[np.ndarray, np.ndarray]:
     """Corners where they were at the frame's instant by the camera's mean offset, and the motion from there.
 
     Views that set their frame's clock, or meet no other, have no motion: to follow a board to an instant at which
-    nobody saw it would only add error.
+    nobody saw it would only add error. With a rolling shutter the lines of one view have different instants too.
     """
-    moving = (joint.meets & ~joint.sets_clock)[..., None, None]
+    moving = ((joint.meets & ~joint.sets_clock) | rolling_shutter)[..., None, None]
     v, a = joint.motion[..., :2] * moving, joint.motion[..., 2:] * moving
     m = joint.expected[..., None, None]
     return joint.xy - v * m + a * m * m, np.concatenate([v - 2 * a * m, a], axis=-1)

@@ -9,6 +9,8 @@ from mv3d.data.lens import Fisheye, Lens, Pinhole
 from mv3d.geometry.lens_kernels import FISHEYE, PINHOLE
 
 _DIST_NAMES = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "s1", "s2", "s3", "s4", "tau_x", "tau_y")
+# Standard deviation of the time between two lines of a rolling shutter: 1080 of them in a thirtieth of a second.
+_LINE_TIME_S = 3e-5
 _POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
 # The number of distortion coefficients of each lens model's name.
 LENS_MODELS = {**{f"pinhole{n}": n for n in (0, 4, 5, 8, 12, 14)}, "fisheye": 4}
@@ -137,6 +139,8 @@ def _priors(
         if isinstance(lens, Pinhole):
             small = [j for j in (2, 3, 8, 9, 10, 11, 12, 13) if j < len(lens.dist)]
             sd[c, [4 + j for j in small]] = prior.tangential
+    if size > 10 + count:
+        mean[:, 10 + count], sd[:, 10 + count] = 0.0, _LINE_TIME_S
     focal = np.array([lens.K[0, 0] for lens in lenses])
     return mean, sd, prior.aspect * focal
 

@@ -21,6 +21,8 @@ _WIDEST_ANGLE = 1.35
 # A view whose corners lie off their homography by more than this share of the board's extent shows no board.
 _WORST_MISFIT = 0.06
 _TRIAL_VIEWS = 40
+# No detector tells corners apart on a smaller board.
+_SMALLEST_BOARD_PX = 10.0
 
 
 def homographies(
@@ -100,7 +102,8 @@ def usable_views(
     # The sign of the Jacobian's determinant det(H) / w^3: a mirror image turns the board's corners the other way round.
     mirrored = np.linalg.det(H) * np.sign(w[:, 0, 0]) < 0
     for view in range(len(xy)):
-        if fits[view].sum() < 4 or misfit[view] > _WORST_MISFIT:
+        extent = np.ptp(xy[view][fits[view]], axis=0).max() if fits[view].any() else 0.0
+        if fits[view].sum() < 4 or misfit[view] > _WORST_MISFIT or extent < _SMALLEST_BOARD_PX:
             reasons[view] = "corners do not form the board"
         elif mirrored[view]:
             reasons[view] = "board seen mirrored"

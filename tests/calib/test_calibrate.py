@@ -204,3 +204,18 @@ def test_what_is_suspicious_is_said_in_words(video: SyntheticBoard) -> None:
     assert "views left out, most of them because: corners do not form the board" in said
     late = calibrate_rig(observations(RIG, film.delay_camera(video, 2, 1)), CONFIG).warnings
     assert [w for w in late if w.startswith("cam03 lags the others by 100 +- ")]
+
+
+def test_a_rig_that_is_known_whole_is_only_checked(video: SyntheticBoard) -> None:
+    result = calibrate_rig(observations(RIG, video), CONFIG, known_rig=RIG)
+    assert result.rms == pytest.approx(0.2 * np.sqrt(2), rel=0.1)
+    assert result.uncertainty is not None
+    assert not result.uncertainty.covariance.any()
+
+
+def test_corners_that_are_one_point_are_no_board(video: SyntheticBoard) -> None:
+    from dataclasses import replace
+
+    flat = replace(video, xy=np.where(np.isfinite(video.xy), 500.0, np.nan))
+    with pytest.raises(CalibrationError, match="cam01: 0 usable views"):
+        calibrate_rig(observations(RIG, flat), CONFIG)
