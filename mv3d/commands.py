@@ -171,7 +171,7 @@ def rig_convert(
 
     Args:
         source: rig file to read: cameras.yaml, aniposelib .toml, Qualisys .qca.txt.
-        target: rig file to write: cameras.yaml or aniposelib .toml.
+        target: rig to write: cameras.yaml, aniposelib .toml, or a folder (no suffix) for OpenPose's XML.
         format: format of the source, if its name does not tell: mv3d, aniposelib, qualisys.
         units: unit of length in the source, if not the format's own: m, cm, mm, in, ft.
         overwrite: replace the target if it is already there.

@@ -8,6 +8,7 @@ from mv3d.data.camera import Camera
 from mv3d.data.rig import Rig
 from mv3d.errors import CalibrationError, ConfigError
 from mv3d.files import aniposelib, qualisys
+from mv3d.files.openpose_xml import write_openpose_xml
 from mv3d.files.rig_entries import read_limited
 from mv3d.files.writing import whole_file
 
@@ -36,6 +37,7 @@ _READERS: dict[str, tuple[Callable[[Path, float], Rig], str]] = {
 _WRITERS: dict[str, Callable[[Rig, str | Path], None]] = {
     "mv3d": _write_native,
     "aniposelib": aniposelib.write_aniposelib,
+    "openpose": write_openpose_xml,
 }
 _FORMAT_OF_SUFFIX = {".yaml": "mv3d", ".yml": "mv3d", ".toml": "aniposelib", ".qca.txt": "qualisys", ".xml": "qualisys"}
 READ_FORMATS, WRITE_FORMATS = tuple(_READERS), tuple(_WRITERS)
@@ -70,10 +72,12 @@ def write_rig(rig: Rig, path: str | Path, format: str = "auto") -> None:
     Args:
         rig: the cameras.
         path: the file to make.
-        format: one of WRITE_FORMATS, or "auto" to go by the name of the file.
+        format: one of WRITE_FORMATS, or "auto" to go by the name of the file; a name without a suffix is a folder for
+            OpenPose's XML.
 
     Raises:
         ConfigError: no such format.
+        FormatError: a lens that the format cannot hold.
         SessionError: the file cannot be written.
     """
     _choose(_WRITERS, Path(path), format)(rig, path)
@@ -83,6 +87,7 @@ def _choose(known: dict[str, _Entry], path: Path, format: str) -> _Entry:
     if format == "auto":
         name = path.name.lower()
         format = next((f for suffix, f in _FORMAT_OF_SUFFIX.items() if name.endswith(suffix)), "")
+        format = format or ("openpose" if not path.suffix else "")
         if format not in known:
             raise ConfigError(f"{path}: its name does not tell the format; name one of {', '.join(known)}")
     if format not in known:
