@@ -203,4 +203,4 @@ def result_lines(result: "Result", settings: Settings, extra: Sequence[str] = ()
 
     files = [f"{name:<10}{path}" for name, path in result.outputs.items()]
     notes = [f"note: {note}" for note in result.notes]
-    return settings.unless_quiet(["", *quality_lines(result.quality), *extra, *notes, "", *files])
+    return settings.unless_quiet(["", *quality_lines(result.rig, result.quality), *extra, *notes, "", *files])

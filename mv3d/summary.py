@@ -3,14 +3,14 @@
 import numpy as np
 
 from mv3d.data.quality import Quality
+from mv3d.data.rig import Rig
+from mv3d.viz.verdict import inconsistent_cameras
 
-# A constant disagreement of a camera below this is within what clothes and detectors explain.
-_NOTABLE_SHIFT_PX = 5.0
 # Correcting the shift must lower the left-out error by this share to be worth a line.
 _NOTABLE_GAIN = 0.1
 
 
-def quality_lines(quality: Quality) -> list[str]:
+def quality_lines(rig: Rig, quality: Quality) -> list[str]:
     """A table of cameras, the bones, the coverage, and a word on cameras that disagree."""
     limbs = list(quality.limb_joints)
     header = f"{'camera':<14}{'left-out px':>12}{'reprojection px':>17}{'shift px':>12}{'limbs seen':>12}"
@@ -31,19 +31,18 @@ def quality_lines(quality: Quality) -> list[str]:
         f"  (per frame {_mean(quality.bone_cv_per_frame):.1%})",
         f"jitter, median second difference    {quality.jitter_mm:6.2f} mm",
     ]
-    return lines + shift_lines(quality)
+    return lines + shift_lines(rig, quality)
 
 
-def shift_lines(quality: Quality) -> list[str]:
+def shift_lines(rig: Rig, quality: Quality) -> list[str]:
     """One line for each camera whose image is constantly displaced against what the others see."""
     before, after = _mean(quality.left_out_px), _mean(quality.left_out_without_shift_px)
     if not after < (1 - _NOTABLE_GAIN) * before:
         return []
-    size = np.linalg.norm(quality.shift_px, axis=1)
+    size = dict(zip(quality.cameras, np.linalg.norm(quality.shift_px, axis=1), strict=True))
     return [
-        f"{name} is inconsistent by {size[v]:.0f} px with the others: check its calibration"
-        for v, name in enumerate(quality.cameras)
-        if size[v] > _NOTABLE_SHIFT_PX
+        f"{name} is inconsistent by {size[name]:.0f} px with the others: check its calibration"
+        for name in inconsistent_cameras(rig, quality)
     ]
 
 
