@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,10 +81,3 @@ def make_views(
         np.ascontiguousarray(moved),
         1.0 / sigma_px[camera, frame],
     )
-
-
-def board_pose_of(views: Views, shape: tuple[int, int]) -> Int[np.ndarray, "camera frame"]:
-    """Index of the board pose of each (camera, frame); -1 where there is no view."""
-    index = np.full(shape, -1, np.int64)
-    index[views.camera, views.frame] = views.board
-    return index
