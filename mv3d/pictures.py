@@ -12,11 +12,10 @@ from mv3d.config import Config, OutputConfig, differences
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
-from mv3d.errors import Mv3dError, SessionError
+from mv3d.errors import Mv3dError
 from mv3d.files.progress import Progress
 from mv3d.files.recording import Recording
 from mv3d.files.video import probe_video, read_frames
-from mv3d.files.writing import why_not_written
 from mv3d.result import Result
 from mv3d.viz.grid import overlay_frames
 from mv3d.viz.movie import write_movie
@@ -122,17 +121,14 @@ def report(
     """
     settings = yaml.safe_dump(differences(config), default_flow_style=True).strip()
     facts = {"mv3d": mv3d.__version__, "settings that differ from the defaults": settings, **facts}
-    try:
-        write_report(
-            path,
-            title=title,
-            rig=result.rig,
-            poses2d=result.poses2d,
-            poses3d=result.poses3d,
-            quality=result.quality,
-            pictures=stills,
-            facts=facts,
-            warnings=list(result.notes),
-        )
-    except OSError as error:
-        raise SessionError(f"{path}: cannot be written, {why_not_written(error)}") from error
+    write_report(
+        path,
+        title=title,
+        rig=result.rig,
+        poses2d=result.poses2d,
+        poses3d=result.poses3d,
+        quality=result.quality,
+        pictures=stills,
+        facts=facts,
+        warnings=list(result.notes),
+    )

@@ -5,6 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def mean_known(values: np.ndarray) -> float:
+    """Mean of what is known; NaN if nothing is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
+
+
+def median_known(values: np.ndarray) -> float:
+    """Median of what is known; NaN if nothing is."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Quality:
     """Figures of one person's reconstruction.

@@ -16,6 +16,13 @@ from jaxtyping import Bool, Float
 from mv3d.geometry import triangulation_kernels as kernels
 
 
+def pixel_scale(jacobian: Float[np.ndarray, "*batch 2 3"]) -> Float[np.ndarray, "*batch"]:
+    """Pixels per unit across the line of sight: square root of the area in px^2 that a unit square there covers."""
+    gram = jacobian @ np.swapaxes(jacobian, -1, -2)
+    determinant = gram[..., 0, 0] * gram[..., 1, 1] - gram[..., 0, 1] ** 2
+    return np.asarray(np.sqrt(np.sqrt(np.maximum(determinant, 0.0))))
+
+
 def triangulate_robust(
     centers: Float[np.ndarray, "view 3"],
     bearings: Float[np.ndarray, "point view 3"],

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mv3d.data.rig import Rig
+from mv3d.geometry.triangulation import pixel_scale
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,9 +35,12 @@ class Observations:
     @property
     def pixels_per_radian(self) -> Float[np.ndarray, "frame view joint"]:
         """Local focal length: square root of the area in px^2 that a steradian covers there."""
-        A = self.pixel_jacobians
-        gram = A @ np.swapaxes(A, -1, -2)
-        return np.sqrt(np.sqrt(np.maximum(gram[..., 0, 0] * gram[..., 1, 1] - gram[..., 0, 1] ** 2, 0.0)))
+        return pixel_scale(self.pixel_jacobians)
+
+    def precision(self, noise_px: Float[np.ndarray, "frame view joint"]) -> Float[np.ndarray, "frame view joint"]:
+        """Inverse variance (1/px^2) of each observation of typical noise `noise_px`, by its score; 0 where unseen."""
+        typical = np.median(self.score[self.seen]) if self.seen.any() else 1.0
+        return np.where(self.seen, self.score / typical / noise_px**2, 0.0)
 
     def without_view(self, view: int) -> "Observations":
         """The same with one view's observations gone."""

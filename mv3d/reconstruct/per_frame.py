@@ -88,7 +88,7 @@ def _rows(array: np.ndarray) -> np.ndarray:
 
 def _solve(observations: Observations, noise: np.ndarray, scale: np.ndarray) -> _Points:
     frames, views, joints = noise.shape
-    weight = np.where(observations.seen, observations.score / _typical_score(observations) / noise**2, 0.0)
+    weight = observations.precision(noise)
     xyz, information, robust = triangulate_robust(
         observations.rig.centers,
         _rows(observations.bearings),
@@ -98,11 +98,6 @@ def _solve(observations: Observations, noise: np.ndarray, scale: np.ndarray) -> 
     )
     robust = np.moveaxis(robust.reshape(frames, joints, views), 2, 1)
     return _Points(xyz.reshape(frames, joints, 3), information.reshape(frames, joints, 3, 3), robust)
-
-
-def _typical_score(observations: Observations) -> float:
-    scores = observations.score[observations.seen]
-    return float(np.median(scores)) if scores.size else 1.0
 
 
 def _residuals(observations: Observations, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

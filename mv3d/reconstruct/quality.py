@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mv3d.data.poses import FILLED, MEASURED, Poses3D
-from mv3d.data.quality import Quality
+from mv3d.data.quality import Quality, median_known
 from mv3d.data.rig import Rig
 from mv3d.data.skeletons import LIMB_BONES, LIMB_JOINTS
 from mv3d.reconstruct.observations import Observations, observe
@@ -58,7 +58,7 @@ def measure_quality(
         bone_length=length,
         bone_cv=_variation(length),
         bone_cv_per_frame=_variation(_bone_lengths(poses.xyz_per_frame[:, 0], poses, bones)),
-        jitter_mm=_median(second),
+        jitter_mm=median_known(second),
     )
 
 
@@ -71,7 +71,7 @@ def left_out(
     for v, camera in enumerate(observations.rig):
         xyz = triangulate_frames(observations.without_view(v), config).xyz[:, chosen]
         distance = np.linalg.norm(camera.project(xyz) - observations.xy[:, v, chosen], axis=-1)
-        out[v] = _median(np.where(observations.seen[:, v, chosen], distance, np.nan))
+        out[v] = median_known(np.where(observations.seen[:, v, chosen], distance, np.nan))
     return out
 
 
@@ -121,8 +121,3 @@ def _variation(length: np.ndarray) -> Float[np.ndarray, " bone"]:
     enough = count >= 2
     filled = np.where(enough, length, 1.0)
     return np.where(enough, np.nanstd(filled, axis=0) / np.nanmean(filled, axis=0), np.nan)
-
-
-def _median(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else float("nan")

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mv3d.data.rig import Rig
+from mv3d.geometry.triangulation import pixel_scale
 
 
 def reassociate(
@@ -46,7 +47,5 @@ def _metres_per_pixel(rig: Rig, xyz: np.ndarray) -> Float[np.ndarray, "frame vie
     for camera in rig:
         x_cam = camera.to_camera(xyz)
         _, J = camera.lens.project_with_jacobian(x_cam)
-        gram = J @ np.swapaxes(J, -1, -2)
-        area = np.sqrt(np.maximum(gram[..., 0, 0] * gram[..., 1, 1] - gram[..., 0, 1] ** 2, 1e-12))
-        out.append(1 / np.sqrt(area))
+        out.append(1 / np.maximum(pixel_scale(J), 1e-3))
     return np.stack(out, axis=1)

@@ -130,10 +130,8 @@ class _JointData:
             return np.ascontiguousarray(np.moveaxis(array, 2, 0))
 
         seen = observations.seen
-        typical = np.median(observations.score[seen]) if seen.any() else 1.0
-        weight = np.where(seen, observations.score / typical / per_frame.noise_px**2, 0.0)
         self._centers = np.ascontiguousarray(observations.rig.centers)
-        self._weight = by_joint(weight)
+        self._weight = by_joint(observations.precision(per_frame.noise_px))
         self._noise2 = by_joint(np.where(seen, per_frame.noise_px, 1.0) ** 2)
         self._bearings = by_joint(np.where(seen[..., None], observations.bearings, 0.0))
         self._jacobians = by_joint(np.where(seen[..., None, None], observations.pixel_jacobians, 0.0))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mv3d.data.poses import Poses2D, Poses3D
-from mv3d.data.quality import Quality
+from mv3d.data.quality import Quality, mean_known, median_known
 from mv3d.data.rig import Rig
 from mv3d.viz import plots
 from mv3d.viz.page import NOT_KNOWN, Page, Picture, Table, drawing, number, percent, photograph
@@ -75,10 +75,10 @@ def _summary(rig: Rig, poses3d: Poses3D, quality: Quality) -> list[tuple[str, st
         ("frames", f"{len(poses3d)} ({seconds:.1f} s at {poses3d.fps:.4g} fps)"),
         ("cameras", str(len(rig))),
         ("limb joints found", percent(quality.limb_coverage)),
-        ("left-out error, mean over cameras", number(_mean(quality.left_out_px), "px")),
-        ("the same with the shifts taken off", number(_mean(quality.left_out_without_shift_px), "px")),
-        ("bone length CV, per frame", percent(_mean(quality.bone_cv_per_frame))),
-        ("bone length CV, smoothed", percent(_mean(quality.bone_cv))),
+        ("left-out error, mean over cameras", number(mean_known(quality.left_out_px), "px")),
+        ("the same with the shifts taken off", number(mean_known(quality.left_out_without_shift_px), "px")),
+        ("bone length CV, per frame", percent(mean_known(quality.bone_cv_per_frame))),
+        ("bone length CV, smoothed", percent(mean_known(quality.bone_cv))),
         ("jitter", number(quality.jitter_mm, "mm", 2)),
     ]
 
@@ -94,7 +94,7 @@ def _camera_table(rig: Rig, poses2d: dict[str, Poses2D], poses3d: Poses3D, quali
                 name,
                 number(float(quality.left_out_px[view])),
                 number(float(quality.left_out_without_shift_px[view])),
-                number(_median(quality.reprojection_px[:, view, limbs])),
+                number(median_known(quality.reprojection_px[:, view, limbs])),
                 f"{dx:+.0f}, {dy:+.0f}" if np.isfinite(dx + dy) else NOT_KNOWN,
                 percent(float(quality.coverage_2d[view, limbs].mean())),
                 _people(poses2d.get(name)),
@@ -123,8 +123,8 @@ def _joint_table(poses3d: Poses3D, quality: Quality) -> Table:
                 percent(measured),
                 percent(filled),
                 percent(1 - measured - filled),
-                number(_median(quality.reprojection_px[:, :, j])),
-                number(_mean(views[:, j])),
+                number(median_known(quality.reprojection_px[:, :, j])),
+                number(mean_known(views[:, j])),
             )
         )
     note = (
@@ -140,7 +140,7 @@ def _bone_table(quality: Quality) -> Table:
     rows = [
         (
             f"{a} to {b}",
-            number(100 * _mean(quality.bone_length[:, k]), "cm"),
+            number(100 * mean_known(quality.bone_length[:, k]), "cm"),
             percent(float(quality.bone_cv_per_frame[k])),
             percent(float(quality.bone_cv[k])),
         )
@@ -203,14 +203,4 @@ def _millimetres_per_pixel(rig: Rig, name: str, poses3d: Poses3D) -> float:
     if not poses3d.xyz.shape[1]:
         return float("nan")
     depth = rig[name].to_camera(poses3d.xyz[:, 0])[..., 2]
-    return 1000 * _median(depth[depth > 0]) / float(rig[name].lens.K[0, 0])
-
-
-def _mean(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
-
-
-def _median(values: np.ndarray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if len(finite) else float("nan")
+    return 1000 * median_known(depth[depth > 0]) / float(rig[name].lens.K[0, 0])
