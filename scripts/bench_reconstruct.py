@@ -26,7 +26,8 @@ from mv3d.data.skeletons import BODY_25
 from mv3d.geometry.triangulation import triangulate_dlt
 from mv3d.reconstruct.observations import observe as undo_lenses
 from mv3d.reconstruct.per_frame import TriangulationConfig, triangulate_frames
-from mv3d.reconstruct.sequence import SequenceConfig, smooth_sequence
+from mv3d.reconstruct.sequence import smooth_sequence
+from mv3d.reconstruct.sequence_fit import SequenceConfig
 from mv3d.synthetic.observations import observe
 from mv3d.synthetic.performer import walking_person
 from mv3d.synthetic.rigs import camera_ring

@@ -13,7 +13,9 @@ from mv3d.errors import ReconstructionError
 from mv3d.reconstruct.association import AssociationConfig
 from mv3d.reconstruct.observations import Observations, observe
 from mv3d.reconstruct.per_frame import PerFrame, TriangulationConfig, triangulate_frames
-from mv3d.reconstruct.sequence import SequenceConfig, smooth_sequence
+from mv3d.reconstruct.sequence import smooth_sequence
+from mv3d.reconstruct.sequence_fit import SequenceConfig
+from mv3d.reconstruct.sides import repaired_observations
 
 Mode = Literal["frame", "sequence"]
 
@@ -52,6 +54,7 @@ def reconstruct_person(
     score: Float[np.ndarray, "frame view joint"],
     timestamps: Float[np.ndarray, " frame"],
     config: ReconstructConfig,
+    delay: Float[np.ndarray, "frame view"] | None = None,
 ) -> Poses3D:
     """Reconstruct one person.
 
@@ -61,6 +64,8 @@ def reconstruct_person(
         xy: px of the source images; NaN where missing.
         score: confidence; 0 where missing.
         timestamps: s.
+        config: settings.
+        delay: s by which each view's picture is later than its frame's instant; none if not given.
 
     Raises:
         ReconstructionError: no joint is ever seen by two agreeing views.
@@ -73,8 +78,9 @@ def reconstruct_person(
         xyz, covariance = per_frame.xyz, per_frame.covariance
         state = np.where(np.isfinite(xyz).all(-1), MEASURED, MISSING)
     else:
-        smoothed = smooth_sequence(observations, per_frame, skeleton, timestamps, config.sequence)
+        smoothed = smooth_sequence(observations, per_frame, skeleton, timestamps, config.sequence, delay=delay)
         xyz, covariance = smoothed.xyz, smoothed.covariance
+        observations = repaired_observations(observations, smoothed.swapped, skeleton.mirror)
         state = _state(observations, per_frame, xyz, covariance, timestamps, config)
     return _as_poses(observations, per_frame, skeleton, xyz, covariance, state, timestamps, config)
 

@@ -1,13 +1,13 @@
-"""The whole sequence at once: observations of all views, smooth motion and soft bones, joint by joint.
+"""The whole sequence at once: observations of all views, smooth motion, bones of constant length, hidden states.
 
-A joint's trajectory x(t) minimises
+The trajectories x(t) of all joints minimise
 
-    sum_tv  w rho(r_tv(x_t))  +  s sum_t |d^k x / dt^k|^2 h_t  +  sum_bones  rho_b(|x - x_other| - length)
+    sum_tv  g w |r_tv(x_t)|^2  +  s sum_t |d^k x / dt^k|^2 h_t  +  sum_bones  rho(|x_a - x_b| - length) / sigma^2
 
-with the tangent-plane residuals of `mv3d.geometry.triangulation`, a derivative of order k whose strength s is the one
-of greatest evidence for the joint (MacKay, Bayesian Interpolation, 1992), and bones that give way. Given its
-neighbours a joint is a banded system, linear in frames; the joints are swept in turn (Gauss-Seidel) while the robust
-weights settle.
+with the tangent-plane residuals r of `mv3d.geometry.triangulation`, g the probability that an observation is good, by a
+hidden state that lasts (`state_kernels`), sides that are swapped in a view for a while put right (`sides`), and
+strengths s, lengths, sigmas and noise learnt from the recording by evidence (`sequence_model`). docs/reconstruction.md
+derives it. A first stage with a robust loss whose width shrinks brings the trajectories near enough for the states.
 """
 
 from dataclasses import dataclass
@@ -16,38 +16,11 @@ import numpy as np
 from jaxtyping import Float
 
 from mv3d.data.skeleton import Skeleton
-from mv3d.reconstruct import sequence_kernels as kernels
 from mv3d.reconstruct.observations import Observations
 from mv3d.reconstruct.per_frame import PerFrame
-
-# Strengths tried per joint, as rms of the k-th derivative times the frame interval to the power k - 1/2, m.
-# From a statue's (0.1 mm) to a fast wrist's.
-_STRENGTHS_M = np.geomspace(1e-4, 0.1, 25)
-# Weak pull to the start, 1/m^2 (a sigma of 30 m): only keeps a joint without data from being singular.
-_RIDGE = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceConfig:
-    """Smoothing over the sequence.
-
-    Attributes:
-        derivative: order k of the derivative that is held small: 2 acceleration, 3 jerk.
-        scale_sigmas: residual, in standard deviations, at which an observation loses half of its support.
-        first_widening: factor on that scale in the first sweep, so that a wrong start can be left; it shrinks to 1.
-        sweeps: how often all joints are solved in turn.
-        least_bone_sigma_m: bones are held at least this softly: detectors do not mark the centres of joints.
-        bone_sigma_spread: a bone's standard deviation as a multiple of its measured spread.
-        bone_share: a bone is used if both its ends are measured in this share of the frames.
-    """
-
-    derivative: int = 3
-    scale_sigmas: float = 4.0
-    first_widening: float = 3.0
-    sweeps: int = 8
-    least_bone_sigma_m: float = 0.01
-    bone_sigma_spread: float = 1.0
-    bone_share: float = 0.3
+from mv3d.reconstruct.sequence_fit import ENTER, LEAVE, Fit, SequenceConfig
+from mv3d.reconstruct.sequence_model import STRENGTHS_M, SequenceModel, strengths_of
+from mv3d.reconstruct.trajectories import no_bones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,139 +29,126 @@ class Smoothed:
 
     Attributes:
         xyz: (frame, joint, 3) m; NaN for joints that were never triangulated.
-        covariance: (frame, joint, 3, 3) m2, of observations and motion, without the bones.
+        covariance: (frame, joint, 3, 3) m2.
+        good: (frame, view, joint) probability that an observation is no blunder, after sides were put right.
+        swapped: (frame, view, joint) where the observation of a joint was taken from its mirror joint.
+        noise_px: (frame, view, joint) standard deviation of good observations as measured; inf where unseen.
     """
 
     xyz: np.ndarray
     covariance: np.ndarray
+    good: np.ndarray
+    swapped: np.ndarray
+    noise_px: np.ndarray
+
+
+def learn_model(
+    observations: Observations,
+    per_frame: PerFrame,
+    skeleton: Skeleton,
+    times: Float[np.ndarray, " frame"],
+    config: SequenceConfig,
+    *,
+    delay: Float[np.ndarray, "frame view"] | None = None,
+) -> SequenceModel | None:
+    """Learn what the recording is like; None if there are too few frames or points.
+
+    Args:
+        observations: of all frames or a sample of them.
+        per_frame: their triangulation.
+        skeleton: joints and bones.
+        times: s.
+        config: settings.
+        delay: s by which each view's picture is later than its frame's instant.
+    """
+    found = np.all(np.isfinite(per_frame.xyz), axis=-1)
+    joints = np.flatnonzero(found.sum(0) >= 2)
+    order = min(config.derivative, len(times) - 1)
+    if order < 1 or not len(joints):
+        return None
+    blank = SequenceModel(
+        joints,
+        np.full(len(joints), np.median(strengths_of(STRENGTHS_M, times, order))),
+        no_bones(),
+        np.ones(len(joints)),
+        np.ones(len(observations.rig)),
+        ENTER,
+        LEAVE,
+    )
+    fit = Fit(observations, per_frame, skeleton, times, config, blank, delay)
+    share = found.mean(0)
+    place = {int(j): i for i, j in enumerate(joints)}
+    used = [(place[a], place[b]) for a, b in skeleton.bones if min(share[a], share[b]) >= config.bone_share]
+    for step in range(config.robust_steps):
+        fit.robust_step(step)
+        if step % 2:
+            fit.learn_motion()
+    for step in range(config.state_steps):
+        fit.state_step(step)
+        fit.learn_noise()
+        fit.learn_motion()
+    # Last: trajectories that bones have pulled at would say that bones are constant.
+    fit.learn_bones(used)
+    return fit.model
 
 
 def smooth_sequence(
     observations: Observations,
     per_frame: PerFrame,
     skeleton: Skeleton,
-    timestamps: Float[np.ndarray, " frame"],
+    times: Float[np.ndarray, " frame"],
     config: SequenceConfig,
+    model: SequenceModel | None = None,
+    *,
+    delay: Float[np.ndarray, "frame view"] | None = None,
 ) -> Smoothed:
-    """Smooth every joint that was triangulated in at least two frames."""
-    frames, _, joints = observations.score.shape
-    found = np.all(np.isfinite(per_frame.xyz), axis=-1)
-    usable = [j for j in range(joints) if found[:, j].sum() >= 2]
-    result = Smoothed(np.full((frames, joints, 3), np.nan), np.full((frames, joints, 3, 3), np.nan))
-    order = min(config.derivative, frames - 1)
-    if order < 1 or not usable:
-        result.xyz[:] = per_frame.xyz
-        result.covariance[:] = per_frame.covariance
-        return result
-    prior = difference_prior(timestamps, order)
-    data = _JointData(observations, per_frame)
-    x = {j: _start(per_frame.xyz[:, j]) for j in usable}
-    strength = dict.fromkeys(x, _strength(_STRENGTHS_M[len(_STRENGTHS_M) // 2], timestamps, order))
-    share = found.mean(0)
-    used = [(a, b) for a, b in skeleton.bones if min(share[a], share[b]) >= config.bone_share]
-    for sweep in range(config.sweeps):
-        widening = max(1.0, config.first_widening * (1 - sweep / max(config.sweeps // 2, 1)))
-        bones = _bones(used, x, config) if sweep >= config.sweeps // 2 else {}
-        for j in x:
-            H, b = data.terms(j, x[j], widening * config.scale_sigmas)
-            if sweep in (1, config.sweeps // 2):
-                strength[j] = _best_strength(H, b, prior, order, timestamps, x[j])
-            for other, length, sigma in bones.get(j, ()):
-                kernels.bone_term(x[j], x[other], length, sigma**-2, (3 * sigma) ** 2, H, b)
-            kernels.smooth(H, b, prior, strength[j], _RIDGE, x[j])
-    for j in x:
-        result.xyz[:, j] = x[j]
-        H, _ = data.terms(j, x[j], config.scale_sigmas)
-        kernels.covariance(H, prior, strength[j], _RIDGE, result.covariance[:, j])
-    return result
+    """Trajectories of every joint that the model holds.
 
-
-def difference_prior(timestamps: Float[np.ndarray, " frame"], order: int) -> Float[np.ndarray, "frame width"]:
-    """Lower band of D^T W D, with D the divided differences that estimate the derivative of this order.
-
-    The rows of D are weighted by the time they stand for, so that irregular frames weigh as regular ones do.
+    Args:
+        observations: of consecutive frames.
+        per_frame: their triangulation, where trajectories start from.
+        skeleton: joints and bones.
+        times: s.
+        config: settings.
+        model: of the recording; learnt from these frames if not given.
+        delay: s by which each view's picture is later than its frame's instant.
     """
-    frames = len(timestamps)
-    band = np.zeros((frames, order + 1))
-    for first in range(frames - order):
-        t = timestamps[first : first + order + 1]
-        gaps = t[:, None] - t[None, :] + np.eye(order + 1)
-        row = np.prod(np.arange(1, order + 1)) / gaps.prod(1)
-        weight = (t[-1] - t[0]) / order
-        for k in range(order + 1):
-            band[first + k : first + order + 1, :][np.arange(order + 1 - k), np.arange(order + 1 - k)] += (
-                weight * row[k] * row[k:]
-            )
-    return band
+    model = model or learn_model(observations, per_frame, skeleton, times, config, delay=delay)
+    if model is None or len(times) < 2:
+        return _unsmoothed(observations, per_frame)
+    fit = Fit(observations, per_frame, skeleton, times, config, model, delay)
+    for step in range(config.robust_steps):
+        fit.robust_step(step)
+    for step in range(config.state_steps):
+        fit.state_step(step)
+    return _smoothed(fit, observations)
 
 
-class _JointData:
-    """Observations laid out joint by joint for the kernels."""
-
-    def __init__(self, observations: Observations, per_frame: PerFrame) -> None:
-        def by_joint(array: np.ndarray) -> np.ndarray:
-            return np.ascontiguousarray(np.moveaxis(array, 2, 0))
-
-        seen = observations.seen
-        self._centers = np.ascontiguousarray(observations.rig.centers)
-        self._weight = by_joint(observations.precision(per_frame.noise_px))
-        self._noise2 = by_joint(np.where(seen, per_frame.noise_px, 1.0) ** 2)
-        self._bearings = by_joint(np.where(seen[..., None], observations.bearings, 0.0))
-        self._jacobians = by_joint(np.where(seen[..., None, None], observations.pixel_jacobians, 0.0))
-
-    def terms(self, joint: int, x: np.ndarray, scale_sigmas: float) -> tuple[np.ndarray, np.ndarray]:
-        """Normal equations H (frame, 3, 3) and b (frame, 3) of a joint's observations around x."""
-        H, b = np.zeros((len(x), 3, 3)), np.zeros((len(x), 3))
-        kernels.data_term(
-            x,
-            self._centers,
-            self._bearings[joint],
-            self._jacobians[joint],
-            self._weight[joint],
-            scale_sigmas**2 * self._noise2[joint],
-            H,
-            b,
-        )
-        return H, b
+def _smoothed(fit: Fit, observations: Observations) -> Smoothed:
+    """The fit's trajectories in the order of the observations."""
+    shape, joints = observations.seen.shape, fit.model.joints
+    out = Smoothed(
+        np.full((shape[0], shape[2], 3), np.nan),
+        np.full((shape[0], shape[2], 3, 3), np.nan),
+        np.zeros(shape),
+        np.zeros(shape, bool),
+        np.full(shape, np.inf),
+    )
+    out.xyz[:, joints] = np.moveaxis(fit.x, 0, 1)
+    out.covariance[:, joints] = np.moveaxis(fit.covariance(fit.shared_information()), 0, 1)
+    out.good[:, :, joints] = np.moveaxis(fit.good, 0, 2)
+    out.swapped[:, :, joints] = np.moveaxis(fit.swapped, 0, 2)
+    noise = np.sqrt(np.moveaxis(fit.rays.variance, 0, 2))
+    seen = np.moveaxis(fit.rays.weight, 0, 2) > 0
+    out.noise_px[:, :, joints] = np.where(seen, noise, np.inf)
+    return out
 
 
-def _start(xyz: np.ndarray) -> np.ndarray:
-    """A trajectory without gaps or lone outliers: running median of five, then straight lines over gaps."""
-    frames = len(xyz)
-    found = np.all(np.isfinite(xyz), axis=-1)
-    padded = np.pad(np.where(found[:, None], xyz, np.nan), ((2, 2), (0, 0)), constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=0)
-    held = np.flatnonzero(found)
-    medians = np.nanmedian(windows[held], axis=-1)
-    return np.stack([np.interp(np.arange(frames), held, medians[:, k]) for k in range(3)], axis=1)
-
-
-def _strength(rms_m: float, timestamps: np.ndarray, order: int) -> float:
-    """Strength of the prior for an rms k-th difference of `rms_m` between frames at the median interval."""
-    interval = float(np.median(np.diff(timestamps)))
-    return interval ** (2 * order - 1) / rms_m**2
-
-
-def _best_strength(
-    H: np.ndarray, b: np.ndarray, prior: np.ndarray, order: int, timestamps: np.ndarray, x: np.ndarray
-) -> float:
-    candidates = [_strength(s, timestamps, order) for s in _STRENGTHS_M]
-    rows = len(x) - order
-    evidence = [kernels.log_evidence(H, b, prior, rows, s, _RIDGE, x) for s in candidates]
-    return candidates[int(np.nanargmax(evidence))] if np.isfinite(evidence).any() else candidates[len(candidates) // 2]
-
-
-def _bones(
-    used: list[tuple[int, int]], x: dict[int, np.ndarray], config: SequenceConfig
-) -> dict[int, list[tuple[int, float, float]]]:
-    """For each joint its bones as (other joint, length, sigma), lengths and spreads measured on the current x."""
-    bones: dict[int, list[tuple[int, float, float]]] = {}
-    for a, b in used:
-        lengths = np.linalg.norm(x[a] - x[b], axis=1)
-        length = float(np.median(lengths))
-        # 1.48 turns a median absolute deviation into a standard deviation for normal errors.
-        spread = 1.48 * float(np.median(np.abs(lengths - length)))
-        sigma = max(config.least_bone_sigma_m, config.bone_sigma_spread * spread)
-        bones.setdefault(a, []).append((b, length, sigma))
-        bones.setdefault(b, []).append((a, length, sigma))
-    return bones
+def _unsmoothed(observations: Observations, per_frame: PerFrame) -> Smoothed:
+    return Smoothed(
+        per_frame.xyz.copy(),
+        per_frame.covariance.copy(),
+        per_frame.inlier.astype(float),
+        np.zeros(observations.seen.shape, bool),
+        per_frame.noise_px.copy(),
+    )

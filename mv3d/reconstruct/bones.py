@@ -1,0 +1,102 @@
+"""Bones: measured on trajectories, how constant they are by evidence, and the tree through which they inform."""
+
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mv3d.reconstruct import bone_kernels
+from mv3d.reconstruct.trajectories import RIDGE, Bones
+
+# No detector and no skin keeps a joint's distance to better than this, m; below it nothing is gained.
+_STIFFEST_M = 0.002
+# Turns a median absolute deviation into a standard deviation for normal errors.
+_MAD = 1.4826
+
+
+def measure_bones(
+    x: Float[np.ndarray, "joint frame 3"],
+    pairs: list[tuple[int, int]],
+    variance: Float[np.ndarray, "bone frame"],
+) -> Bones:
+    """Lengths, and how constant they are beyond what the uncertainty of the trajectories explains.
+
+    Args:
+        x: trajectories that know nothing of bones, m.
+        pairs: joints of each bone.
+        variance: of each bone's length in each frame by the trajectories' covariance, m^2.
+    """
+    ends = np.array(pairs, np.int64).reshape(-1, 2)
+    lengths = np.linalg.norm(x[ends[:, 0]] - x[ends[:, 1]], axis=-1)
+    length = np.median(lengths, axis=1)
+    spread = _MAD * np.median(np.abs(lengths - length[:, None]), axis=1)
+    sigma2 = spread**2 - np.median(variance, axis=1)
+    return Bones(ends, length, np.sqrt(np.maximum(sigma2, _STIFFEST_M**2)))
+
+
+def length_variance(
+    x: Float[np.ndarray, "joint frame 3"],
+    covariance: Float[np.ndarray, "joint frame 3 3"],
+    pairs: list[tuple[int, int]],
+) -> Float[np.ndarray, "bone frame"]:
+    """Variance (m^2) of the distance of two joints whose errors are independent."""
+    ends = np.array(pairs, np.int64).reshape(-1, 2)
+    apart = x[ends[:, 0]] - x[ends[:, 1]]
+    u = apart / np.maximum(np.linalg.norm(apart, axis=-1, keepdims=True), 1e-9)
+    both = covariance[ends[:, 0]] + covariance[ends[:, 1]]
+    return np.einsum("bfi,bfij,bfj->bf", u, both, u)
+
+
+def informed(
+    bones: Bones, x: Float[np.ndarray, "joint frame 3"], H: Float[np.ndarray, "joint frame 3 3"]
+) -> Float[np.ndarray, "joint frame 3 3"]:
+    """Information of every joint with what the bones pass on from the others' observations in the same frame.
+
+    What the others' motion knows is left out, so the covariance errs on the wide side.
+    """
+    tree = _spanning_tree(bones.ends, len(x))
+    out = H.copy()
+    if len(tree):
+        part = replace(bones, ends=bones.ends[tree], length=bones.length[tree], sigma=bones.sigma[tree])
+        direction, _, weight = part.rows(x)
+        oriented, order = _oriented(part.ends)
+        bone_kernels.pass_messages(order, oriented, direction, weight, RIDGE, out)
+    return out
+
+
+def _spanning_tree(ends: Int[np.ndarray, "bone 2"], joints: int) -> list[int]:
+    """Bones of a forest: those that close no loop, in order."""
+    group, tree = list(range(joints)), []
+
+    def root(j: int) -> int:
+        while group[j] != j:
+            j = group[j]
+        return j
+
+    for i, (a, b) in enumerate(ends.tolist()):
+        if root(a) != root(b):
+            group[root(b)] = root(a)
+            tree.append(i)
+    return tree
+
+
+def _oriented(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends as (parent, child) of trees grown from the lowest joints, and the bones from the leaves to the roots."""
+    touching: dict[int, list[tuple[int, int]]] = {}
+    for i, (a, b) in enumerate(ends.tolist()):
+        touching.setdefault(a, []).append((i, b))
+        touching.setdefault(b, []).append((i, a))
+    oriented, order, reached = ends.copy(), [], set()
+    for start in sorted(touching):
+        queue = deque([start] if start not in reached else [])
+        reached.add(start)
+        while queue:
+            joint = queue.popleft()
+            for i, other in touching[joint]:
+                if other not in reached:
+                    reached.add(other)
+                    oriented[i] = joint, other
+                    order.append(i)
+                    queue.append(other)
+    return oriented, np.array(order[::-1], np.int64)
