@@ -165,10 +165,15 @@ class Fit:
         )
 
     def learn_bones(self, used: list[tuple[int, int]]) -> None:
-        """Lengths, and sigmas beyond what the trajectories' own uncertainty explains."""
+        """Lengths, and sigmas beyond what independent errors of the views explain.
+
+        Errors that last are a detector's way of marking a joint in this pose: a bone between such marks does vary.
+        """
         if not used:
             return
+        memory, self.model = self.model.memory, replace(self.model, memory=np.ones_like(self.model.memory))
         covariance = self.covariance(self.information())
+        self.model = replace(self.model, memory=memory)
         self.model = replace(self.model, bones=measure_bones(self.x, used, length_variance(self.x, covariance, used)))
 
 
