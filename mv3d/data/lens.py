@@ -56,7 +56,7 @@ class Pinhole(_Lens):
         self, x_cam: Float[np.ndarray, "*batch 3"]
     ) -> tuple[Float[np.ndarray, "*batch 2"], Float[np.ndarray, "*batch 2 3"]]:
         """Pixels, NaN as in `project`, and d x_image / d x_cam."""
-        x_image, by_cam, _ = pinhole.project_with_jacobians(x_cam, self.K, self.dist)
+        x_image, by_cam = pinhole.project_with_point_jacobian(x_cam, self.K, self.dist)
         return np.where(self._shows(x_cam)[..., None], x_image, np.nan), by_cam
 
     def unproject(self, x_image: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 3"]:

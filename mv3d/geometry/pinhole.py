@@ -93,6 +93,22 @@ def project_with_jacobians(
     return bent @ A.T + K[:2, 2], A @ by_norm @ norm_by_cam, by_parameters
 
 
+def project_with_point_jacobian(
+    x_cam: Float[np.ndarray, "*batch 3"], K: Float[np.ndarray, "3 3"], dist: Float[np.ndarray, " k"]
+) -> tuple[Float[np.ndarray, "*batch 2"], Float[np.ndarray, "*batch 2 3"]]:
+    """Pixels and d x_image / d x_cam, without what derivatives by the lens's parameters cost."""
+    x_norm = _normalise(x_cam)
+    bent, by_norm = _distort_with_point_jacobian(x_norm, dist)
+    A = K[:2, :2]
+    by_cam = np.empty((*x_cam.shape[:-1], 2, 3))
+    # K is upper triangular.
+    by_cam[..., 0, :2] = A[0, 0] * by_norm[..., 0, :] + A[0, 1] * by_norm[..., 1, :]
+    by_cam[..., 1, :2] = A[1, 1] * by_norm[..., 1, :]
+    by_cam[..., 2] = -(by_cam[..., 0] * x_norm[..., :1] + by_cam[..., 1] * x_norm[..., 1:])
+    by_cam /= x_cam[..., 2, None, None]
+    return bent @ A.T + K[:2, 2], by_cam
+
+
 def undistort(
     x_image: Float[np.ndarray, "*batch 2"], K: Float[np.ndarray, "3 3"], dist: Float[np.ndarray, " k"]
 ) -> Float[np.ndarray, "*batch 2"]:
@@ -106,7 +122,7 @@ def undistort(
     reach = fold_radius(dist)
     x = _within(target, reach)
     for _ in range(_NEWTON_STEPS):
-        bent, by_point, _ = distort_with_jacobians(x, dist)
+        bent, by_point = _distort_with_point_jacobian(x, dist)
         error = bent - target
         if np.max(np.abs(error), initial=0.0, where=~np.isnan(error)) < _NEWTON_TOLERANCE:
             break
@@ -157,6 +173,15 @@ def _bend(x_norm: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, _Parts]:
     bent_a = a * radial + 2 * d[2] * a * b + d[3] * (r2 + 2 * a * a) + r2 * (d[8] + r2 * d[9])
     bent_b = b * radial + d[2] * (r2 + 2 * b * b) + 2 * d[3] * a * b + r2 * (d[10] + r2 * d[11])
     return np.stack([bent_a, bent_b], -1), (r2, top, bottom, radial)
+
+
+def _distort_with_point_jacobian(x_norm: np.ndarray, dist: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    d = pad_distortion(dist)
+    if _is_tilted(d):
+        bent, by_point, _ = distort_with_jacobians(x_norm, dist)
+        return bent, by_point
+    bent, parts = _bend(x_norm, d)
+    return bent, _bend_by_point(x_norm, d, parts)
 
 
 def _bend_by_point(x_norm: np.ndarray, d: np.ndarray, parts: _Parts) -> np.ndarray:

@@ -18,9 +18,11 @@ from mv3d.geometry import triangulation_kernels as kernels
 
 def pixel_scale(jacobian: Float[np.ndarray, "*batch 2 3"]) -> Float[np.ndarray, "*batch"]:
     """Pixels per unit across the line of sight: square root of the area in px^2 that a unit square there covers."""
-    gram = jacobian @ np.swapaxes(jacobian, -1, -2)
-    determinant = gram[..., 0, 0] * gram[..., 1, 1] - gram[..., 0, 1] ** 2
-    return np.asarray(np.sqrt(np.sqrt(np.maximum(determinant, 0.0))))
+    a, b = jacobian[..., 0, :], jacobian[..., 1, :]
+    x = a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1]
+    y = a[..., 2] * b[..., 0] - a[..., 0] * b[..., 2]
+    z = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return np.asarray(np.sqrt(np.sqrt(x * x + y * y + z * z)))
 
 
 def triangulate_robust(
@@ -47,12 +49,11 @@ def triangulate_robust(
     xyz = np.full((points, 3), np.nan)
     information = np.zeros((points, 3, 3))
     robust = np.zeros((points, views))
-    usable = np.all(np.isfinite(bearings), axis=-1) & np.all(np.isfinite(pixel_jacobians), axis=(-1, -2))
     kernels.triangulate(
         np.ascontiguousarray(centers, float),
-        np.ascontiguousarray(np.where(usable[..., None], bearings, 0.0)),
-        np.ascontiguousarray(np.where(usable[..., None, None], pixel_jacobians, 0.0)),
-        np.where(usable, weight, 0.0),
+        np.ascontiguousarray(bearings, float),
+        np.ascontiguousarray(pixel_jacobians, float),
+        np.ascontiguousarray(weight, float),
         np.ascontiguousarray(scale_px, float) ** 2,
         xyz,
         information,
@@ -93,8 +94,20 @@ def pixel_residuals(
     pixel_jacobians: Float[np.ndarray, "point view 2 3"],
 ) -> tuple[Float[np.ndarray, "point view 2"], Float[np.ndarray, "point view"], Bool[np.ndarray, "point view"]]:
     """Tangent-plane residuals in px, depth along each bearing in m, and whether the point lies in front."""
-    offset = xyz[:, None] - centers
-    depth = np.einsum("pvk,pvk->pv", offset, bearings)
-    in_front = depth > 0
-    residual = np.einsum("pvik,pvk->pvi", pixel_jacobians, offset) / np.where(in_front, depth, np.nan)[..., None]
-    return residual, depth, in_front
+    residual, depth = np.empty((*bearings.shape[:2], 2)), np.empty(bearings.shape[:2])
+    kernels.residuals(
+        np.ascontiguousarray(xyz, float),
+        np.ascontiguousarray(centers, float),
+        np.ascontiguousarray(bearings, float),
+        np.ascontiguousarray(pixel_jacobians, float),
+        residual,
+        depth,
+    )
+    return residual, depth, depth > 0
+
+
+def covariances(information: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3 3"]:
+    """Covariances (m2) of points from their information matrices (1/m2); NaN where those are singular."""
+    covariance = np.empty(information.shape)
+    kernels.covariances(np.ascontiguousarray(information, float).reshape(-1, 3, 3), covariance.reshape(-1, 3, 3))
+    return covariance

@@ -62,8 +62,10 @@ def observe(
         score: detector's confidence; 0 where missing.
     """
     xy = np.asarray(xy, float)
-    bearings = np.full((*xy.shape[:-1], 3), np.nan)
-    jacobians = np.full((*xy.shape[:-1], 2, 3), np.nan)
+    frames, views, joints = xy.shape[:-1]
+    # In memory the views lie innermost, as the kernels of triangulation read them without a copy.
+    bearings = np.moveaxis(np.empty((frames, joints, views, 3)), 2, 1)
+    jacobians = np.moveaxis(np.empty((frames, joints, views, 2, 3)), 2, 1)
     for v, camera in enumerate(rig):
         direction = camera.lens.unproject(xy[:, v])
         _, by_cam = camera.lens.project_with_jacobian(direction)

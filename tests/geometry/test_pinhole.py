@@ -43,6 +43,16 @@ def test_jacobian_by_point_agrees_with_differences(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", _COUNTS)
+def test_jacobian_by_point_is_the_same_alone(count: int) -> None:
+    skewed = _K + np.array([[0, 3.0, 0], [0, 0, 0], [0, 0, 0]])
+    x_image, by_cam, _ = pinhole.project_with_jacobians(_points(5), skewed, _DIST[:count])
+    alone = pinhole.project_with_point_jacobian(_points(5), skewed, _DIST[:count])
+    # The same products in another order, of numbers up to 2e3.
+    np.testing.assert_allclose(alone[0], x_image, atol=1e-9)
+    np.testing.assert_allclose(alone[1], by_cam, atol=1e-9)
+
+
+@pytest.mark.parametrize("count", _COUNTS)
 def test_jacobian_by_parameters_agrees_with_differences(count: int) -> None:
     def at(parameters: np.ndarray) -> np.ndarray:
         K = np.array([[parameters[0], 0, parameters[2]], [0, parameters[1], parameters[3]], [0, 0, 1]])

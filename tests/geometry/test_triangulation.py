@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mv3d.geometry.rotations import rotation_from_vector
-from mv3d.geometry.triangulation import pixel_residuals, triangulate_dlt, triangulate_robust
+from mv3d.geometry.triangulation import covariances, pixel_residuals, triangulate_dlt, triangulate_robust
 from mv3d.reconstruct.observations import observe
 from mv3d.synthetic.rigs import camera_ring
 
@@ -118,3 +118,14 @@ def test_dlt_agrees_on_exact_data_and_needs_two_views():
     found = triangulate_dlt(P, x_norm, weight)
     assert np.isnan(found[0]).all()
     np.testing.assert_allclose(found[1:], xyz[1:], atol=1e-9)
+
+
+def test_covariances_are_inverses_and_nan_where_singular():
+    J = np.random.default_rng(0).normal(size=(5, 7, 4, 3))
+    information = np.swapaxes(J, -1, -2) @ J
+    information[2, 3] = np.diag([1.0, 1.0, 0.0])
+    found = covariances(information)
+    assert np.isnan(found[2, 3]).all()
+    information[2, 3], found[2, 3] = np.eye(3), np.eye(3)
+    # Four random rows condition the matrices to 1e6 at worst.
+    np.testing.assert_allclose(found @ information, np.broadcast_to(np.eye(3), found.shape), atol=1e-9)
