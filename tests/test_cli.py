@@ -291,7 +291,7 @@ def test_corrections(cut: Path, tmp_path: Path, tell: Tell, capsys: pytest.Captu
 def test_bad_corrections_of_a_run(session: Path, tell: Tell) -> None:
     before = _contents(session)
     assert "nothing.yaml: cannot read these corrections" in tell(
-        "run", session, "--corrections", session / "nothing.yaml"
+        "run", session, "--overwrite", "--corrections", session / "nothing.yaml"
     )
     assert _contents(session) == before
 
