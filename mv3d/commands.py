@@ -43,19 +43,31 @@ def demo(
     return result_lines(demonstration.run_real(root, settings.load(), settings.progress), settings)
 
 
-def run(session: Session, overwrite: bool = False, common_time: bool = False, settings: Settings = _DEFAULTS) -> Lines:
+def run(
+    session: Session,
+    overwrite: bool = False,
+    common_time: bool = False,
+    corrections: Path | None = None,
+    settings: Settings = _DEFAULTS,
+) -> Lines:
     """Videos and cameras.yaml of a session in; skeletons, exports, pictures and report out.
 
     Args:
         session: the session folder.
         overwrite: make results anew that are already there.
         common_time: accept videos of unequal length and use the time that all of them cover.
+        corrections: YAML file of corrections by hand; corrections.yaml of the session by default.
         settings: shared settings.
     """
     from mv3d import pipeline
 
     result = pipeline.run(
-        session, settings.load(), overwrite=overwrite, common_time=common_time, progress=settings.progress
+        session,
+        settings.load(),
+        overwrite=overwrite,
+        common_time=common_time,
+        corrections=corrections,
+        progress=settings.progress,
     )
     return result_lines(result, settings)
 
@@ -83,6 +95,7 @@ def reconstruct(
     skeleton: str | None = None,
     units: str | None = None,
     overwrite: bool = False,
+    corrections: Path | None = None,
     settings: Settings = _DEFAULTS,
 ) -> Lines:
     """Keypoints in, 3D skeleton out: of a session's pose2d/, or with --rig, --keypoints and --out of any folder.
@@ -96,18 +109,22 @@ def reconstruct(
         skeleton: joint order of OpenPose JSON where the number of joints does not tell it, e.g. BODY_25B.
         units: unit of length of the rig file, if not its format's own: m, cm, mm, in, ft.
         overwrite: make results anew that are already there.
+        corrections: YAML file of corrections by hand; corrections.yaml of the session by default.
         settings: shared settings.
     """
     from mv3d import pipeline
 
     if session is not None and (rig or keypoints or out):
         raise ConfigError("give either a session or --rig, --keypoints and --out, not both")
+    config = settings.load()
     if session is not None:
-        return result_lines(pipeline.reconstruct_session(session, settings.load(), overwrite=overwrite), settings)
+        result = pipeline.reconstruct_session(session, config, overwrite=overwrite, corrections=corrections)
+        return result_lines(result, settings)
     if rig is None or keypoints is None or out is None:
         raise ConfigError("give a session folder, or all of --rig, --keypoints and --out")
     source = pipeline.KeypointSource(rig, keypoints, fps, skeleton, units)
-    return result_lines(pipeline.reconstruct_files(source, out, settings.load(), overwrite=overwrite), settings)
+    result = pipeline.reconstruct_files(source, out, config, overwrite=overwrite, corrections=corrections)
+    return result_lines(result, settings)
 
 
 def view(session: Session, video: Path | None = None, overwrite: bool = False, quiet: bool = False) -> Lines:

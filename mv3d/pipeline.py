@@ -20,6 +20,7 @@ from mv3d.data.skeletons import SKELETONS
 from mv3d.detection import find_guided, to_poses2d
 from mv3d.errors import ConfigError, ReconstructionError, SessionError
 from mv3d.export.registry import export_paths, export_poses
+from mv3d.files.corrections import corrections_file, read_corrections
 from mv3d.files.keypoints import read_keypoints
 from mv3d.files.multiview import match_times
 from mv3d.files.progress import Progress, silent
@@ -28,6 +29,8 @@ from mv3d.files.rigs import read_rig
 from mv3d.files.staging import written_together
 from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file, write_text
 from mv3d.pictures import draw, report, stills_of
+from mv3d.pose2d.models import model_named
+from mv3d.reconstruct.corrections import apply_corrections, correction_notes
 from mv3d.reconstruct.keypoints import reconstruct_keypoints, select_performer
 from mv3d.reconstruct.quality import measure_quality
 from mv3d.result import Result
@@ -42,10 +45,13 @@ def run(
     *,
     overwrite: bool = False,
     common_time: bool = False,
+    corrections: Path | None = None,
     progress: Progress = silent,
     made_by: str = "mv3d run",
 ) -> Result:
     """The main job: 2D with 3D-guided crops, reconstruction, exports, pictures and report.
+
+    `corrections` stands for the session's own corrections.yaml. pose2d/ keeps the keypoints as they were found.
 
     Raises:
         Mv3dError: what is wrong with the session; earlier outputs stay as they were.
@@ -56,11 +62,15 @@ def run(
     _check_outputs(session, config, overwrite)
     if len(rig) < 2:
         raise ReconstructionError(f"{session.rig}: holds one camera ({rig.names[0]}); 3D needs two or more")
+    frame_counts = {name: video.frame_count for name, video in zip(rig.names, recording.videos, strict=True)}
+    skeleton = model_named(config.pose2d.model).skeleton
+    by_hand = read_corrections(corrections_file(session, corrections), frame_counts, skeleton)
     keypoints, outlines = find_guided(recording, config, progress)
-    poses3d, chosen = reconstruct_keypoints(rig, keypoints, config.reconstruct)
+    corrected = apply_corrections(keypoints, rig.names, recording.timeline, by_hand)
+    poses3d, chosen = reconstruct_keypoints(rig, corrected, config.reconstruct)
     quality = measure_quality(rig, chosen.xy, chosen.score, poses3d, config.reconstruct.triangulation)
     poses2d = to_poses2d(recording, keypoints)
-    result = Result(rig, poses2d, poses3d, quality, recording.notes, {})
+    result = Result(rig, poses2d, poses3d, quality, (*recording.notes, *correction_notes(by_hand)), {})
     with written_together(session.root, stale_files(session)) as folder:
         staged = replace(recording, session=Session(folder))
         result = _write(staged, result, outlines, config, session_name(session), started, progress)
@@ -112,7 +122,9 @@ class KeypointSource:
     units: str | None = None
 
 
-def reconstruct_files(source: KeypointSource, out: Path, config: Config, *, overwrite: bool = False) -> Result:
+def reconstruct_files(
+    source: KeypointSource, out: Path, config: Config, *, overwrite: bool = False, corrections: Path | None = None
+) -> Result:
     """Reconstruct from any keypoints and any rig; writes `out`."""
     if not 0 < source.fps < math.inf:
         raise ConfigError(f"--fps is {source.fps}; a positive number is wanted")
@@ -123,23 +135,29 @@ def reconstruct_files(source: KeypointSource, out: Path, config: Config, *, over
     skeleton = SKELETONS[source.skeleton] if source.skeleton else None
     poses2d = read_keypoints(source.keypoints, rig.names, source.fps, skeleton)
     check_output_folder(out.parent)
-    result = reconstruct_poses2d(rig, poses2d, config)
+    result = reconstruct_poses2d(rig, poses2d, config, corrections)
     with whole_file(out) as part:
         result.poses3d.save(part)
     return replace(result, outputs={"pose3d": out})
 
 
-def reconstruct_poses2d(rig: Rig, poses2d: Mapping[str, Poses2D], config: Config) -> Result:
-    """Reconstruct the performer from detections of all views, by camera name."""
+def reconstruct_poses2d(
+    rig: Rig, poses2d: Mapping[str, Poses2D], config: Config, corrections: Path | None = None
+) -> Result:
+    """Reconstruct the performer from detections of all views, by camera name, corrected by a file."""
     poses = [poses2d[name] for name in rig.names]
+    by_hand = read_corrections(corrections, {name: len(poses2d[name]) for name in rig.names}, poses[0].skeleton)
     timeline = match_times([p.timestamps for p in poses])
     keypoints = select_performer(rig, poses, timeline.timestamps, timeline.index, timeline.present, config.reconstruct)
-    poses3d, chosen = reconstruct_keypoints(rig, keypoints, config.reconstruct)
+    corrected = apply_corrections(keypoints, rig.names, timeline, by_hand)
+    poses3d, chosen = reconstruct_keypoints(rig, corrected, config.reconstruct)
     quality = measure_quality(rig, chosen.xy, chosen.score, poses3d, config.reconstruct.triangulation)
-    return Result(rig, dict(poses2d), poses3d, quality, (), {})
+    return Result(rig, dict(poses2d), poses3d, quality, correction_notes(by_hand), {})
 
 
-def reconstruct_session(root: str | Path, config: Config, *, overwrite: bool = False) -> Result:
+def reconstruct_session(
+    root: str | Path, config: Config, *, overwrite: bool = False, corrections: Path | None = None
+) -> Result:
     """Reconstruct from the session's pose2d/ again; writes pose3d.npz."""
     session = Session(Path(root))
     rig = session_rig(session)
@@ -147,7 +165,8 @@ def reconstruct_session(root: str | Path, config: Config, *, overwrite: bool = F
         raise SessionError(f"{session.pose2d}: no keypoints yet; run `mv3d run {root}` or `mv3d pose2d {root}` first")
     refuse_overwriting(session.pose3d, overwrite)
     check_output_folder(session.root)
-    result = reconstruct_poses2d(rig, read_keypoints(session.pose2d, rig.names), config)
+    poses2d = read_keypoints(session.pose2d, rig.names)
+    result = reconstruct_poses2d(rig, poses2d, config, corrections_file(session, corrections))
     with whole_file(session.pose3d) as part:
         result.poses3d.save(part)
     return replace(result, outputs={"pose3d": session.pose3d})
@@ -182,8 +201,9 @@ def render_session(root: str | Path, video: Path, *, overwrite: bool = False, pr
 def report_session(root: str | Path, config: Config) -> Path:
     """Write report.html again from the session's files."""
     session, rig, poses3d = load_reconstruction(root)
-    result = reconstruct_poses2d(rig, read_keypoints(session.pose2d, rig.names), config)
-    shown = Result(rig, result.poses2d, poses3d, result.quality, (), {})
+    poses2d = read_keypoints(session.pose2d, rig.names)
+    result = reconstruct_poses2d(rig, poses2d, config, corrections_file(session, None))
+    shown = Result(rig, result.poses2d, poses3d, result.quality, result.notes, {})
     report(session.report, shown, config, stills_of(session, len(poses3d)), session_name(session), {})
     return session.report
 

@@ -272,6 +272,30 @@ def test_reconstruct_a_session_again(cut: Path, tmp_path: Path, tell: Tell) -> N
     np.testing.assert_array_equal(poses.xyz, poses.xyz_per_frame)
 
 
+def test_corrections(cut: Path, tmp_path: Path, tell: Tell, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "by_hand.yaml", tmp_path / "out.npz"
+    files = "--rig", cut / "cameras.yaml", "--keypoints", cut / "pose2d", "--out", out
+    file.write_text("- {frames: [3, 9], camera: cam99, ignore: true}")
+    for command in (("reconstruct", *files), ("reconstruct", cut, "--overwrite")):
+        line = tell(*command, "--corrections", file)
+        assert f"{file}: entry 1: unknown camera 'cam99'; " in line
+    assert not out.exists()
+    name = Rig.load(cut / "cameras.yaml").names[0]
+    file.write_text(f"- {{frames: [3, 9], camera: {name}, ignore: true}}")
+    main([str(a) for a in ("reconstruct", *files, "--corrections", file)])
+    assert f"note: 1 correction by hand applied ({name})" in capsys.readouterr().out
+    views = Poses3D.load(out).n_views.max(axis=(1, 2))
+    assert views[3:10].max() < views[10:].max()
+
+
+def test_bad_corrections_of_a_run(session: Path, tell: Tell) -> None:
+    before = _contents(session)
+    assert "nothing.yaml: cannot read these corrections" in tell(
+        "run", session, "--overwrite", "--corrections", session / "nothing.yaml"
+    )
+    assert _contents(session) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

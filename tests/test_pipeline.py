@@ -18,7 +18,7 @@ from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.data.skeletons import COCO_18
 from mv3d.detection import find_in_whole_images
-from mv3d.errors import ConfigError, ReconstructionError, SessionError, VideoError
+from mv3d.errors import ConfigError, FormatError, ReconstructionError, SessionError, VideoError
 from mv3d.files.video import VideoWriter, probe_video, read_frames
 from mv3d.synthetic.performer import standing_person, walking_person
 from mv3d.synthetic.rigs import camera_ring
@@ -125,6 +125,34 @@ def test_reconstructing_again_gives_the_same(session: Path, estimator) -> None:
     for name in ("xyz", "xyz_per_frame", "state", "covariance", "score"):
         np.testing.assert_array_equal(getattr(again.poses3d, name), getattr(first, name), err_msg=name)
     np.testing.assert_array_equal(Poses3D.load(session / "pose3d.npz").xyz, first.xyz)
+
+
+def test_corrections_survive_a_re_run(session: Path, estimator) -> None:
+    """pose2d/ keeps what was found: the same file gives the same skeleton again, and its removal undoes it."""
+    plain = pipeline.run(session, PLAIN).poses3d
+    found = Poses2D.load(session / "pose2d/cam02.npz").xy
+    file = session / "corrections.yaml"
+    file.write_text(f"- {{frames: [2, {FRAMES - 1}], camera: cam02, ignore: true}}")
+    first = pipeline.run(session, PLAIN, overwrite=True)
+    assert "1 correction by hand applied (cam02)" in first.notes
+    assert first.poses3d.n_views[:2].max() == 4
+    assert first.poses3d.n_views[2:].max() == 3
+    np.testing.assert_array_equal(Poses2D.load(session / "pose2d/cam02.npz").xy, found)
+    again = pipeline.reconstruct_session(session, PLAIN, overwrite=True)
+    np.testing.assert_array_equal(again.poses3d.xyz, first.poses3d.xyz)
+    assert again.notes == ("1 correction by hand applied (cam02)",)
+    other = file.rename(session / "other.yaml")
+    undone = pipeline.reconstruct_session(session, PLAIN, overwrite=True)
+    np.testing.assert_array_equal(undone.poses3d.xyz, plain.xyz)
+    given = pipeline.reconstruct_session(session, PLAIN, overwrite=True, corrections=other)
+    np.testing.assert_array_equal(given.poses3d.xyz, first.poses3d.xyz)
+
+
+def test_bad_corrections_are_told_before_the_long_work(session: Path, estimator) -> None:
+    (session / "corrections.yaml").write_text(f"- {{frames: [0, {FRAMES}], camera: cam02, ignore: true}}")
+    with pytest.raises(FormatError, match=rf"entry 1: .* the last frame of cam02 is {FRAMES - 1}"):
+        pipeline.run(session, PLAIN)
+    assert estimator.searched == []
 
 
 def test_reconstructing_from_whole_images(session: Path, estimator, truth: np.ndarray) -> None:

@@ -24,6 +24,11 @@ class Session:
         return self.root / "cameras.yaml"
 
     @property
+    def corrections(self) -> Path:
+        """What was corrected by hand, `corrections.yaml`; optional."""
+        return self.root / "corrections.yaml"
+
+    @property
     def pose2d(self) -> Path:
         """Folder of `<camera>.npz`."""
         return self.root / "pose2d"

@@ -4,6 +4,7 @@ Joint orders, limb pairs and PAF channels are those that the published networks 
 name begins with R or L for the side of the person, not of the image.
 """
 
+from mv3d.data.correction import Side
 from mv3d.data.skeleton import Skeleton
 
 _ARMS = ("RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist")
@@ -149,3 +150,9 @@ def skeleton_named(name: str) -> Skeleton:
     if name not in SKELETONS:
         raise KeyError(f"no skeleton {name!r}; there are {', '.join(SKELETONS)}")
     return SKELETONS[name]
+
+
+def joints_of(skeleton: Skeleton, what: Side) -> tuple[int, ...]:
+    """Indices of the joints of both legs (hips and feet included), of both arms (shoulders included), or of all."""
+    names = {"all": skeleton.keypoints, "legs": (*_LEGS, *_FEET), "arms": _ARMS}[what]
+    return skeleton.indices(names)

@@ -26,6 +26,7 @@ class Keypoints:
         score: (frame, view, joint); 0 where missing.
         peaks_xy: (frame, view, joint, candidate, 2) what else the network saw, or None.
         peaks_score: (frame, view, joint, candidate), or None.
+        by_hand: (frame, view, joint) whether a person decided on it, for good; None where nobody did.
     """
 
     skeleton: Skeleton
@@ -34,6 +35,7 @@ class Keypoints:
     score: np.ndarray
     peaks_xy: np.ndarray | None = None
     peaks_score: np.ndarray | None = None
+    by_hand: np.ndarray | None = None
 
 
 def select_performer(
@@ -92,8 +94,9 @@ def _people_at(
 def reconstruct_keypoints(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> tuple[Poses3D, Keypoints]:
     """The 3D skeleton, and the keypoints that it was made from in the end.
 
-    Where candidate peaks are known, each joint takes the one that the skeleton explains best, and the skeleton is
-    solved again. `xyz_per_frame` stays that of the first choice, which knew nothing of the sequence.
+    Where candidate peaks are known, each joint takes the one that the skeleton explains best, unless it was set by
+    hand, and the skeleton is solved again. `xyz_per_frame` stays that of the first choice, which knew nothing of the
+    sequence.
 
     Raises:
         ReconstructionError: a view sees nobody, or no two views agree on a joint.
@@ -106,9 +109,11 @@ def reconstruct_keypoints(rig: Rig, keypoints: Keypoints, config: ReconstructCon
     first = poses
     for _ in range(config.reassociation_rounds):
         xy, score = reassociate(rig, peaks_xy, peaks_score, poses.xyz[:, 0], config.reassociation_tolerance_m)
-        unknown = np.isnan(poses.xyz[:, 0, :, 0])[:, None]
-        xy = np.where(unknown[..., None], keypoints.xy, xy)
-        score = np.where(unknown, keypoints.score, score)
+        kept = np.isnan(poses.xyz[:, 0, :, 0])[:, None]
+        if keypoints.by_hand is not None:
+            kept = kept | keypoints.by_hand
+        xy = np.where(kept[..., None], keypoints.xy, xy)
+        score = np.where(kept, keypoints.score, score)
         keypoints = replace(keypoints, xy=xy, score=score)
         poses = _reconstruct(rig, keypoints, config)
     return replace(poses, xyz_per_frame=first.xyz_per_frame), keypoints
@@ -124,6 +129,8 @@ def _check_views(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> N
     sees = np.any(keypoints.score > 0, axis=(0, 2))
     if not sees.any():
         raise ReconstructionError("no person was found in any view; check the videos")
+    if keypoints.by_hand is not None:
+        sees |= keypoints.by_hand.any((0, 2))  # who emptied it by hand need not be told
     blind = [name for v, name in enumerate(rig.names) if not sees[v]]
     if blind and not config.allow_empty_views:
         raise ReconstructionError(
