@@ -66,7 +66,8 @@ def calibrate_rig(
     sources = np.stack([shifted_sources(int(d), observations.segments) for d in shifts])
     joint = _prepare(observations, xy, sources, fits, poses, turns, known)
     joint.fixed_lenses = frozenset(observations.cameras.index(name) for name in lenses if name in observations.cameras)
-    joint, bundle, outcome = _fit_jointly(joint, config)
+    told = frozenset(c for c, fit in enumerate(fits) if fit.focal_sd < WORST_FOCAL_SD * fit.lens.K[0, 0])
+    joint, bundle, outcome = _fit_jointly(joint, config, told)
     return make_result(observations, joint, bundle, outcome, fits, sources, shifts, known_rig)
 
 
@@ -172,10 +173,10 @@ def _relative_sigma(sigma: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(sigma), sigma / typical, 1.0)
 
 
-def _fit_jointly(joint: Joint, config: CalibrationConfig) -> tuple[Joint, Bundle, Outcome]:
+def _fit_jointly(joint: Joint, config: CalibrationConfig, told: frozenset[int]) -> tuple[Joint, Bundle, Outcome]:
     """Static, then with time where there is motion; noise, offsets and outliers are estimated in turn."""
-    bundle, _ = solve_joint(joint, config, _START_HUBER, 1e-4)
     moving = config.time.enabled and len(joint.lenses) > 1 and bool((joint.moves & joint.keep.any(-1)).any())
+    bundle = _place(joint, config, told if moving else frozenset())
     if moving:
         joint.timed = True
         joint.spread = float(min(config.time.spread_s, 0.6 * np.nanmin(joint.usual_s)))
@@ -201,6 +202,19 @@ def _fit_jointly(joint: Joint, config: CalibrationConfig) -> tuple[Joint, Bundle
     return joint, *solve_joint(joint, config, HUBER, 1e-9)
 
 
+def _place(joint: Joint, config: CalibrationConfig, held: frozenset[int]) -> Bundle:
+    """The static fit to start with; the lenses of the cameras `held` stay as their own views tell them.
+
+    Errors that time will explain would bend them to where numerator and denominator of a rational lens nearly cancel,
+    and from there the way back is a valley too long for the steps of the later fits.
+    """
+    fixed = joint.fixed_lenses
+    joint.fixed_lenses = fixed | held
+    bundle, _ = solve_joint(joint, config, _START_HUBER, 1e-4)
+    joint.fixed_lenses = fixed
+    return bundle
+
+
 def _settled(joint: Joint, before: tuple[np.ndarray, float, np.ndarray, np.ndarray]) -> bool:
     noise, spread, keep, alone = before
     same = bool((keep == joint.keep).all() and (alone == joint.alone).all())
@@ -212,9 +226,10 @@ def _synchronous(joint: Joint, bundle: Bundle, config: CalibrationConfig) -> Joi
     """The same without time offsets, where they gain no more than that many numbers gain from noise.
 
     Without an offset each view that had one loses up to one degree of freedom, and a view that had a board of its own
-    for want of a known motion loses six: the cost rises by as much, with the spread of a chi-square.
+    for want of a known motion loses six: the cost rises by as much, with the spread of a chi-square. Line times are
+    estimated with the offsets and would be lost too, however sure, among so many numbers: who asks for them keeps both.
     """
-    if joint.spread > _POSSIBLY_SYNCHRONOUS * _told(joint, bundle):
+    if config.time.rolling_shutter or joint.spread > _POSSIBLY_SYNCHRONOUS * _told(joint, bundle):
         return None
     static = deepcopy(joint)
     static.timed, static.s[:], static.mean[:], static.mean_sd = False, 0.0, 0.0, np.zeros(len(joint.mean))

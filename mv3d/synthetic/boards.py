@@ -1,10 +1,12 @@
 """A board carried through a ring of cameras, seen with noise and with what goes wrong in real rooms; exact truth."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from mv3d.data.camera import Camera
 from mv3d.data.rig import Rig
 from mv3d.geometry.rotations import rotation_from_vector
 
@@ -14,6 +16,8 @@ _FLATTEST = 0.35
 _FEWEST_CORNERS = 6
 # Hands turn a board through these angles (rad) and through these periods (s); no two periods are in step.
 _PERIODS = np.array([7.3, 5.9, 4.7, 11.0, 8.1, 6.7])
+# A corner crosses at most some hundred lines in the 30 ms of a frame: each sweep gains a digit or more.
+_LINE_SWEEPS = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +84,7 @@ def film_board(
     noise_px: float = 0.2,
     lag: Float[np.ndarray, " camera"] | None = None,
     jitter_s: float = 0.0,
+    line_time: float = 0.0,
     stills: bool = False,
     speed: float = 1.0,
     toward: Float[np.ndarray, "3"] | None = None,
@@ -96,6 +101,7 @@ def film_board(
         noise_px: of each coordinate.
         lag: s that each camera's pictures are late by its own stamps: its offset. None for none.
         jitter_s: standard deviation of what comes on top in every view.
+        line_time: s from one image line to the next, counted from the middle line: a rolling shutter.
         stills: no times, and no frame is a neighbour of another.
         speed, toward, center: of the motion, see `carried_board`.
         seed: of motion and noise.
@@ -109,11 +115,9 @@ def film_board(
     middle = points.mean(0)
     xy = np.full((count, frames, len(points), 2), np.nan)
     for c, camera in enumerate(rig):
-        R, t = carried_board(instants + offsets[c], **motion)
-        x_world = (points - middle) @ np.swapaxes(R, 1, 2) + t[:, None]
+        exact, R, t = _exposed(camera, points - middle, instants + offsets[c], line_time, motion)
         sight = t - camera.center
         facing = np.einsum("fi,fi->f", R[:, :, 2], sight) / np.linalg.norm(sight, axis=1)
-        exact = camera.project(x_world)
         inside = ((exact >= 0) & (exact <= np.array(camera.size) - 1)).all(-1) & (facing > _FLATTEST)[:, None]
         inside &= inside.sum(1, keepdims=True) >= _FEWEST_CORNERS
         xy[c] = np.where(inside[..., None], exact + noise_px * rng.normal(size=exact.shape), np.nan)
@@ -121,6 +125,23 @@ def film_board(
     times = np.full((count, frames), np.nan) if stills else np.repeat(instants[None], count, 0)
     segments = np.arange(frames) if stills else np.zeros(frames, np.int64)
     return SyntheticBoard(xy, times, segments, offsets, R, t - (R @ middle), noise_px)
+
+
+def _exposed(
+    camera: Camera, points: np.ndarray, instants: np.ndarray, line_time: float, motion: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels (frame, corner, 2) of the corners, each at the instant of the line on which it falls; pose in mid-image.
+
+    The line depends on the instant and the instant on the line: a fixed point, which contracts by line_time times the
+    corner's speed in lines per second.
+    """
+    R, t = carried_board(instants, **motion)
+    exact = camera.project(points @ np.swapaxes(R, 1, 2) + t[:, None])
+    for _ in range(_LINE_SWEEPS if line_time else 0):
+        later = line_time * (exact[..., 1] - (camera.size[1] - 1) / 2)
+        turn, place = carried_board(instants[:, None] + later, **motion)
+        exact = camera.project(np.einsum("fnij,nj->fni", turn, points) + place)
+    return exact, R, t
 
 
 def displace_corners(board: SyntheticBoard, share: float, px: float, seed: int = 0) -> SyntheticBoard:

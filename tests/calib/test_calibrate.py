@@ -1,13 +1,15 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from calib.boards import Board
 from calib.calibrate import board_turns, calibrate_rig
-from calib.config import CalibrationConfig, LensConfig
+from calib.config import CalibrationConfig, LensConfig, TimeConfig
 from calib.observations import BoardObservations
 from calib.result import CalibrationResult
+from mv3d.data.lens import Fisheye, Pinhole
 from mv3d.data.rig import Rig
 from mv3d.errors import CalibrationError, ConfigError
 from mv3d.synthetic import boards as film
@@ -93,6 +95,47 @@ def test_offsets_of_unsynchronous_cameras_are_found() -> None:
     assert distance_errors(result).max() < 0.06
 
 
+@pytest.mark.parametrize("line_time", [0.0, 5e-6, 2e-5])
+def test_the_line_time_of_a_rolling_shutter_is_found_where_it_is_asked_for(line_time: float) -> None:
+    made = observations(RIG, film_board(RIG, BOARD.points, frames=80, seed=3, line_time=line_time))
+    result = calibrate_rig(made, CalibrationConfig(lens=CONFIG.lens, time=TimeConfig(rolling_shutter=True)))
+    assert result.uncertainty is not None
+    sd = np.array([result.uncertainty.sd(name, "line") for name in RIG.names])
+    # Four cameras, correlated: 4 sigma for all is one failure in thousands of seeds.
+    assert (np.abs(result.time.line_time - line_time) < 4 * sd).all()
+    # Well below the 20 microseconds of a usual sensor, or the bound above would say nothing.
+    assert sd.max() < 4e-6
+
+
+def test_no_line_time_is_made_up_where_none_is_asked_for() -> None:
+    made = observations(RIG, film_board(RIG, BOARD.points, frames=80, seed=3, line_time=2e-5))
+    result = calibrate_rig(made, CONFIG)
+    assert not result.time.line_time.any()
+    assert result.uncertainty is not None
+    assert "line" not in result.uncertainty.parameters or not result.uncertainty.sd(RIG.names[0], "line")
+
+
+def test_lenses_of_several_models_converge_though_the_cameras_are_not_in_sync() -> None:
+    radial = np.array([-0.2, 0.05, 1e-3, -2e-3, 0.01, 0.05, 0.01, 0.002])
+    lenses = [
+        Pinhole(intrinsics(1760.0), radial[:5]), Pinhole(intrinsics(1728.0), radial),
+        Fisheye(intrinsics(1060.0), np.array([0.03, -0.01, 0.004, -0.002])), Pinhole(intrinsics(1664.0), radial[:5]),
+    ]  # fmt: skip
+    ring = camera_ring(9, radius=3.0, seed=793)
+    rig = Rig(tuple(replace(ring[i], lens=lens) for i, lens in enumerate(lenses)))
+    lag = np.random.default_rng(793).uniform(-0.1, 0.1, 4)
+    made = film_board(rig, BOARD.points, frames=150, noise_px=0.05, seed=793, lag=lag, toward=rig[1].center)
+    models = dict(zip(rig.names, ("pinhole5", "pinhole8", "fisheye", "pinhole5"), strict=True))
+    result = calibrate_rig(observations(rig, made), CalibrationConfig(lens=LensConfig(per_camera=models)))
+    assert result.converged
+    # Two standard deviations of what is known of radial coefficients: no numerator cancels its denominator.
+    assert all(np.abs(camera.lens.dist).max() < 2 for camera in result.rig)
+
+
+def intrinsics(focal: float) -> np.ndarray:
+    return np.array([[focal, 0.0, 960.0], [0.0, focal + 2, 540.0], [0.0, 0.0, 1.0]])
+
+
 def test_a_camera_one_frame_late_costs_nothing_and_is_named(video: SyntheticBoard, clean: CalibrationResult) -> None:
     result = calibrate_rig(observations(RIG, film.delay_camera(video, 2, 1)), CONFIG)
     assert result.time.frame_shifts.tolist() == [0, 0, 1, 0]
@@ -145,8 +188,6 @@ def test_a_mirrored_video_is_refused_by_name(video: SyntheticBoard) -> None:
 def test_cameras_that_share_no_view_are_refused_with_the_shot_that_would_help(video: SyntheticBoard) -> None:
     xy = video.xy.copy()
     xy[:2, ::2], xy[2:, 1::2] = np.nan, np.nan
-    from dataclasses import replace
-
     with pytest.raises(CalibrationError, match=r"cam01, cam02.*cam03, cam04.*film the board where"):
         calibrate_rig(observations(RIG, replace(video, xy=xy, times=np.full_like(video.times, np.nan))), CONFIG)
 
@@ -154,8 +195,6 @@ def test_cameras_that_share_no_view_are_refused_with_the_shot_that_would_help(vi
 def test_a_camera_without_a_board_is_refused(video: SyntheticBoard) -> None:
     xy = video.xy.copy()
     xy[2] = np.nan
-    from dataclasses import replace
-
     with pytest.raises(CalibrationError, match="cam03: no board"):
         calibrate_rig(observations(RIG, replace(video, xy=xy)), CONFIG)
 
@@ -214,8 +253,6 @@ def test_a_rig_that_is_known_whole_is_only_checked(video: SyntheticBoard) -> Non
 
 
 def test_corners_that_are_one_point_are_no_board(video: SyntheticBoard) -> None:
-    from dataclasses import replace
-
     flat = replace(video, xy=np.where(np.isfinite(video.xy), 500.0, np.nan))
     with pytest.raises(CalibrationError, match="cam01: 0 usable views"):
         calibrate_rig(observations(RIG, flat), CONFIG)

@@ -23,6 +23,21 @@ def test_a_lag_is_the_same_world_later() -> None:
     np.testing.assert_allclose(late.xy[1], still.xy[1])
 
 
+def test_under_a_rolling_shutter_every_corner_is_where_it_was_when_its_line_was_read() -> None:
+    line_time = 3e-5
+    rolled = boards.film_board(RIG, POINTS, frames=20, noise_px=0.0, speed=2.0, line_time=line_time)
+    still = boards.film_board(RIG, POINTS, frames=20, noise_px=0.0, speed=2.0)
+    assert np.nanmax(np.abs(rolled.xy - still.xy)) > 1
+    instants = np.arange(20) / 10.0
+    for c, camera in enumerate(RIG):
+        later = line_time * (rolled.xy[c, ..., 1] - (camera.size[1] - 1) / 2)
+        R, t = boards.carried_board(instants[:, None] + np.nan_to_num(later), speed=2.0)
+        exact = camera.project(np.einsum("fnij,nj->fni", R, POINTS - POINTS.mean(0)) + t)
+        seen = np.isfinite(later)
+        # What the fixed point leaves after its last sweep is rounding.
+        np.testing.assert_allclose(rolled.xy[c][seen], exact[seen], atol=1e-8)
+
+
 def test_a_delayed_camera_has_the_matching_truth() -> None:
     film = boards.film_board(RIG, POINTS, frames=30, fps=10.0, noise_px=0.0)
     delayed = boards.delay_camera(film, 1, 2)
