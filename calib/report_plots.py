@@ -1,6 +1,7 @@
 """Figures of a calibration, drawn with matplotlib's object interface: no window, no global state."""
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -52,13 +53,13 @@ def coverage(observations: BoardObservations) -> Figure:
     return figure
 
 
-def residual_fields(observations: BoardObservations, result: CalibrationResult) -> Figure:
+def residual_fields(observations: BoardObservations, residuals: Float[np.ndarray, "camera frame corner 2"]) -> Figure:
     """Mean residual by place in the image, magnified: a pattern tells that the lens model is too weak."""
     figure, axes = _grid_of_cameras(observations.cameras)
     for c, ax in enumerate(axes):
         width, height = observations.sizes[c].tolist()
-        used = np.isfinite(result.residuals[c]).all(-1)
-        at, error = observations.xy[c][used], result.residuals[c][used]
+        used = np.isfinite(residuals[c]).all(-1)
+        at, error = observations.xy[c][used], residuals[c][used]
         columns, rows = _cells(width, height, _FIELD_CELLS)
         cell = np.clip((at / [width / columns, height / rows]).astype(int), 0, [columns - 1, rows - 1])
         index = cell[:, 1] * columns + cell[:, 0]
@@ -79,11 +80,13 @@ def residual_fields(observations: BoardObservations, result: CalibrationResult) 
     return figure
 
 
-def residual_histograms(observations: BoardObservations, result: CalibrationResult) -> Figure:
+def residual_histograms(
+    observations: BoardObservations, residuals: Float[np.ndarray, "camera frame corner 2"]
+) -> Figure:
     """Distribution of the residuals' coordinates."""
     figure, axes = _grid_of_cameras(observations.cameras)
     for c, ax in enumerate(axes):
-        values = result.residuals[c][np.isfinite(result.residuals[c])]
+        values = residuals[c][np.isfinite(residuals[c])]
         limit = np.percentile(np.abs(values), 99.5) if len(values) else 1.0
         ax.hist(values, bins=60, range=(-limit, limit), color=_ACCENT)
         _style(ax, f"{observations.cameras[c]}, sd {values.std() if len(values) else 0:.2f} px", "px", "")

@@ -56,6 +56,8 @@ def observe_session(
     config: SamplingConfig | None = None,
     lenses: Mapping[str, Lens] | None = None,
     progress: Progress = silent,
+    *,
+    alone_only: bool = False,
 ) -> BoardObservations:
     """Find a board in all pictures of a session's calibration.
 
@@ -69,6 +71,7 @@ def observe_session(
         config: how many frames.
         lenses: lenses that are known, by camera, for a stricter check.
         progress: progress bar.
+        alone_only: look at the pictures of single cameras only, those of calibration/intrinsics/.
 
     Raises:
         CalibrationError: there are no pictures, or no board in any of them; says what was looked for and what fits.
@@ -76,7 +79,7 @@ def observe_session(
     """
     session = session if isinstance(session, Session) else Session(Path(session))
     config, lenses = config or SamplingConfig(), lenses or {}
-    alone, together = intrinsics_sources(session), extrinsics_sources(session)
+    alone, together = intrinsics_sources(session), [] if alone_only else extrinsics_sources(session)
     if not alone and not together:
         raise CalibrationError(
             f"{session.root}: no pictures of a board; put videos or images into calibration/extrinsics/<camera>/, and"

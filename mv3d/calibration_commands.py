@@ -1,17 +1,32 @@
 """Commands around boards and calibration; see `mv3d.commands` for what a command is."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
 
 from mv3d.commands import Lines, Session
-from mv3d.errors import SessionError
+from mv3d.errors import ConfigError, SessionError
 from mv3d.settings import Settings
+
+if TYPE_CHECKING:
+    from mv3d.calibration import Known
+
+_NO_RIG = (
+    "  lenses only: no two cameras were shown the board at once; film it so into calibration/extrinsics/<camera>/"
+    " for a rig"
+)
 
 
 def calibrate(
     session: Session,
     board: str,
     lens: str = "auto",
+    lens_of: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    known_lenses: Path | None = None,
     known_rig: Path | None = None,
+    only: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
+    lenses_only: bool = False,
     rolling_shutter: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
@@ -19,33 +34,68 @@ def calibrate(
     """Pictures of a board in, calibrated rig out: writes cameras.yaml and calibration/report.html.
 
     Pictures lie in calibration/extrinsics/<camera>/ (all cameras at the same instants; or videos/), and of single
-    cameras in calibration/intrinsics/<camera>/.
+    cameras in calibration/intrinsics/<camera>/. Without pictures that the cameras took at the same instants there is no
+    rig to be had: then the lenses are calibrated one by one into calibration/lenses.yaml.
 
     Args:
         session: the session folder.
         board: YAML file of the board, or name of a shipped one.
         lens: auto, pinhole0, pinhole4, pinhole5, pinhole8, pinhole12, pinhole14 or fisheye, for all cameras.
+        lens_of: lens models of single cameras, over --lens, NAME=MODEL, given once per camera.
+        known_lenses: cameras.yaml or lenses.yaml whose lenses are taken as they are; only the poses are calibrated.
         known_rig: cameras.yaml of cameras that are taken as they are; the others are calibrated into their world.
+        only: camera to calibrate anew, e.g. one that was moved, given once per camera; the others are those of
+            --known-rig, or of the session's cameras.yaml.
+        lenses_only: no rig, only the lenses, from calibration/intrinsics/.
         rolling_shutter: estimate the time between image lines.
         overwrite: replace an earlier calibration.
         quiet: no progress bar and no summary.
     """
+    from calib.config import CalibrationConfig, LensConfig, TimeConfig
+    from calib.lens_report import lens_summary_lines
     from calib.report import summary_lines
-    from mv3d.calibration import calibrate_session
+    from mv3d import calibration
+
+    models = dict(_name_and_value(text) for text in lens_of)
+    config = CalibrationConfig(
+        lens=LensConfig(model=lens, per_camera=models), time=TimeConfig(rolling_shutter=rolling_shutter)
+    )
+    progress = Settings(quiet=quiet).progress
+    known = _known(session, known_lenses, known_rig, only)
+    if lenses_only and (known_lenses or known_rig or only):
+        raise ConfigError("--lenses-only calibrates every lens; leave out --known-lenses, --known-rig and --only")
+    if lenses_only or _only_single_cameras(session):
+        done = calibration.calibrate_session_lenses(session, board, config, overwrite=overwrite, progress=progress)
+        lines = [*lens_summary_lines(done.observations, done.result), _NO_RIG]
+    else:
+        done = calibration.calibrate_session(session, board, config, known, overwrite=overwrite, progress=progress)
+        lines = summary_lines(done.observations, done.result)
+    files = [f"{name:<10}{path}" for name, path in done.outputs.items()]
+    return [] if quiet else ["", *lines, "", *files]
+
+
+def _name_and_value(text: str) -> tuple[str, str]:
+    name, separator, value = text.rpartition("=")
+    if not (name and separator and value):
+        raise ConfigError(f"--lens-of {text}: NAME=MODEL is wanted, e.g. cam03=fisheye")
+    return name, value
+
+
+def _known(session: Path, lenses: Path | None, rig: Path | None, only: tuple[str, ...]) -> "Known":
+    from mv3d import calibration
+    from mv3d.data.intrinsics import load_intrinsics
     from mv3d.data.rig import Rig
 
-    settings = Settings(quiet=quiet)
-    done = calibrate_session(
-        session,
-        board,
-        lens=lens,
-        known_rig=Rig.load(known_rig) if known_rig else None,
-        rolling_shutter=rolling_shutter,
-        overwrite=overwrite,
-        progress=settings.progress,
-    )
-    files = [f"{name:<10}{path}" for name, path in done.outputs.items()]
-    return settings.unless_quiet(["", *summary_lines(done.observations, done.result), "", *files])
+    if only and rig is None:
+        rig = session / "cameras.yaml"
+    return calibration.Known(load_intrinsics(lenses) if lenses else (), Rig.load(rig) if rig else None, only)
+
+
+def _only_single_cameras(session: Path) -> bool:
+    """Whether there are pictures of single cameras, and none that the cameras took together."""
+    from mv3d import calibration
+
+    return (session / "calibration" / "intrinsics").is_dir() and not calibration.has_pictures_together(session)
 
 
 def board(board: str, out: Path, page: str = "A4", overwrite: bool = False) -> Lines:

@@ -26,7 +26,7 @@ _ROOM_OF_MODULE = {
 }
 _ONLY_IN = {"torch": {"pose2d"}, "open3d": {"viz", "synthetic"}, "av": {"files", "capture"}}
 _KNOW_CALIB = {"calib", "pipeline", "cli"}
-_EXCEPTIONS = {("calib/report.py", "viz")}
+_EXCEPTIONS = {(f"calib/{module}.py", "viz") for module in ("judgement", "lens_report", "report")}
 _MAY_PRINT = "mv3d/cli"
 _VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 _MODULE_LINES, _FUNCTION_LINES, _SCRIPT_LINES = 300, 80, 60

@@ -1,24 +1,16 @@
 """Rig: the cameras of a session in order, and its native file `cameras.yaml`."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
 from mv3d.data.camera import Camera
-from mv3d.data.lens import Fisheye, Lens, Pinhole
+from mv3d.data.camera_entries import lens_entry, lens_of_entry, numbers, one_line, read_entries, write_entries
 from mv3d.errors import CalibrationError
 
-FORMAT_VERSION = 1
-# A rig of a hundred cameras takes 60 kB; what is far larger is no rig and would only be slow to parse.
-_LARGEST_FILE = 5_000_000
-# The longest list in a rig: 14 distortion coefficients.
-_LONGEST_ROW = 14
-_LENSES = {"pinhole": Pinhole, "fisheye": Fisheye}
+_CONVENTION = "x_cam = R @ x_world + t, metres; +x right, +y down, +z forward; pixel centres at integers"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,107 +60,23 @@ class Rig:
         Raises:
             CalibrationError: the file is missing, not YAML, or not a rig; says where.
         """
-        document = _read_yaml(Path(path))
-        if not isinstance(document, dict) or not isinstance(document.get("cameras"), list):
-            raise CalibrationError(
-                f"{path}: not a cameras.yaml (no list named 'cameras'); for other formats see `mv3d rig convert`"
-            )
-        version = document.get("format_version", FORMAT_VERSION)
-        if version != FORMAT_VERSION:
-            raise CalibrationError(
-                f"{path}: format_version is {_label(version)}, this program reads {FORMAT_VERSION}; update mv3d"
-            )
+        entries = read_entries(Path(path))
         try:
-            return cls(tuple(_camera_from(entry, i) for i, entry in enumerate(document["cameras"])))
+            return cls(tuple(_camera_from(entry, i) for i, entry in enumerate(entries)))
         except (ValueError, TypeError, OverflowError) as error:
-            raise CalibrationError(f"{path}: {_one_line(error)}") from error
+            raise CalibrationError(f"{path}: {one_line(error)}") from error
 
     def save(self, path: str | Path) -> None:
         """Write `cameras.yaml`; numbers keep all their digits. The file appears whole or not at all."""
-        document = {
-            "format_version": FORMAT_VERSION,
-            "convention": "x_cam = R @ x_world + t, metres; +x right, +y down, +z forward; pixel centres at integers",
-            "cameras": [_entry_of(camera) for camera in self.cameras],
-        }
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_text(text, encoding="utf-8")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-def _read_yaml(path: Path) -> object:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise CalibrationError(f"{path}: too large for a rig (over {_LARGEST_FILE // 1_000_000} MB)")
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    # PyYAML lets the errors of impossible dates and numbers, and of lists nested too deep, through as they are.
-    except (OSError, ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
-        raise CalibrationError(f"{path}: cannot read this rig: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:400]
-
-
-def _label(value: object) -> str:
-    """A value of the file for a message; lists are only named, since nested aliases would unfold to any size."""
-    return repr(value)[:80] if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+        write_entries(path, _CONVENTION, [_entry_of(camera) for camera in self.cameras])
 
 
 def _entry_of(camera: Camera) -> dict[str, object]:
-    model = "pinhole" if isinstance(camera.lens, Pinhole) else "fisheye"
-    lens = {"model": model, "K": camera.lens.K.tolist(), "dist": camera.lens.dist.tolist()}
-    return {
-        "name": camera.name,
-        "size": list(camera.size),
-        "lens": lens,
-        "R": camera.R.tolist(),
-        "t": camera.t.tolist(),
-    }
+    return {**lens_entry(camera.name, camera.size, camera.lens), "R": camera.R.tolist(), "t": camera.t.tolist()}
 
 
 def _camera_from(entry: object, index: int) -> Camera:
-    if not isinstance(entry, dict):
-        raise ValueError(f"camera {index} is not a mapping")
-    missing = [key for key in ("name", "size", "lens", "R", "t") if key not in entry]
-    if missing:
-        raise ValueError(f"camera {_label(entry.get('name', index))} lacks {', '.join(missing)}")
-    name, size = entry["name"], entry["size"]
-    if not isinstance(name, str | int) or isinstance(name, bool):
-        raise ValueError(f"camera number {index}: name must be a text")
-    if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)):
-        raise ValueError(f"camera {name}: size must be [width, height] in pixels")
-    R, t = _numbers(entry["R"], f"R of camera {name}"), _numbers(entry["t"], f"t of camera {name}")
-    return Camera(str(name), (size[0], size[1]), _lens_from(entry["lens"], str(name)), R, t)
-
-
-def _lens_from(entry: object, name: str) -> Lens:
-    if not isinstance(entry, dict) or "K" not in entry:
-        raise ValueError(f"camera {name}: lens needs model, K and dist")
-    model = entry.get("model", "pinhole")
-    if not isinstance(model, str) or model not in _LENSES:
-        raise ValueError(f"camera {name}: lens model {_label(model)} is unknown; there are {', '.join(_LENSES)}")
-    K, dist = _numbers(entry["K"], f"K of camera {name}"), _numbers(entry.get("dist", []), f"dist of camera {name}")
-    try:
-        return _LENSES[model](K, dist)
-    except ValueError as error:
-        raise ValueError(f"camera {name}: {error}") from error
-
-
-def _numbers(value: object, name: str) -> np.ndarray:
-    """A list of numbers, or of lists of numbers, as an array.
-
-    Checked before numpy sees it: nested aliases of a hostile file would unfold to any size.
-    """
-    rows: list[Any] = value if isinstance(value, list) and all(isinstance(row, list) for row in value) else [value]
-    if not all(isinstance(row, list) and len(row) <= _LONGEST_ROW for row in rows) or len(rows) > _LONGEST_ROW:
-        raise ValueError(f"{name} is not a list of numbers")
-    if not all(isinstance(x, int | float | str) and not isinstance(x, bool) for row in rows for x in row):
-        raise ValueError(f"{name} holds something that is not a number")
-    # YAML reads 1e-3 as a text, for want of a dot; numpy reads both.
-    return np.array(value, dtype=np.float64)
+    name, size, lens = lens_of_entry(entry, index, ("name", "size", "lens", "R", "t"))
+    assert isinstance(entry, dict)
+    R, t = numbers(entry["R"], f"R of camera {name}"), numbers(entry["t"], f"t of camera {name}")
+    return Camera(name, size, lens, R, t)

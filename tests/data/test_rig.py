@@ -89,7 +89,7 @@ def test_a_failing_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mv3d.data.rig.os.replace", full)
+    monkeypatch.setattr("mv3d.data.camera_entries.os.replace", full)
     with pytest.raises(OSError, match="No space"):
         _rig("new").save(path)
     monkeypatch.undo()
