@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+
+from mv3d.data.skeletons import BODY_25
+from mv3d.reconstruct import state_kernels
+from mv3d.reconstruct.bones import informed
+from mv3d.reconstruct.observations import observe as undo_lenses
+from mv3d.reconstruct.per_frame import TriangulationConfig, triangulate_frames
+from mv3d.reconstruct.sequence import learn_model, smooth_sequence
+from mv3d.reconstruct.sequence_fit import SequenceConfig
+from mv3d.reconstruct.sequence_model import memory_of
+from mv3d.reconstruct.trajectories import RIDGE, Bones, conjugate_gradients
+from mv3d.synthetic.observations import observe
+from mv3d.synthetic.performer import walking_person
+from mv3d.synthetic.rigs import camera_ring
+
+
+def scene(frames=200, seed=2, **noise):
+    rig = camera_ring(4, seed=seed)
+    truth, times = walking_person(frames, seed=seed)
+    poses = observe(rig, truth, times, BODY_25, seed=seed, **noise)
+    xy = np.stack([poses[n].xy[:, 0] for n in rig.names], 1).astype(float)
+    score = np.stack([poses[n].score[:, 0] for n in rig.names], 1).astype(float)
+    return rig, truth, times, xy, score
+
+
+def learnt(rig, times, xy, score):
+    seen = undo_lenses(rig, xy, score)
+    per_frame = triangulate_frames(seen, TriangulationConfig())
+    return seen, per_frame, learn_model(seen, per_frame, BODY_25, times, SequenceConfig())
+
+
+def test_bone_lengths_and_noise_are_learnt():
+    rig, truth, times, xy, score = scene(noise_px=2.0, missing=0.1, outliers=0.05)
+    seen, per_frame, model = learnt(rig, times, xy, score)
+    ends = model.joints[model.bones.ends]
+    true = np.linalg.norm(truth[0, ends[:, 0]] - truth[0, ends[:, 1]], axis=-1)
+    # 200 frames of about 4 mm, some ten of them independent of each other: 1 mm; four of that for the worst bone.
+    assert np.abs(model.bones.length - true).max() < 0.005
+    noise = np.median(np.where(seen.seen, per_frame.noise_px, np.nan)[np.isfinite(per_frame.noise_px)])
+    assert np.median(model.noise) * noise == pytest.approx(2.0, rel=0.1)
+    # Blunders were drawn independently, one in twenty.
+    assert 0.03 < model.enter < 0.08
+    assert model.leave > 0.7
+    assert np.all(model.memory < 1.5)
+
+
+def test_errors_that_last_are_noticed():
+    rng = np.random.default_rng(0)
+    white = rng.normal(size=(10, 400, 3, 2))
+    lasting = np.zeros_like(white)
+    for f in range(400):
+        lasting[:, f] = (0.8 * lasting[:, f - 1] if f else 0) + 0.6 * white[:, f]
+    good = np.ones(white.shape[:3])
+    # 1 + 2 sum 0.8^k = 9; the mean that is taken off and the cut at 0.05 make it smaller.
+    assert np.all((memory_of(lasting, good) > 6) & (memory_of(lasting, good) < 10))
+    assert np.all(memory_of(white, good) < 1.2)
+
+
+def test_a_lasting_state_is_told_from_single_frames():
+    ratio = np.full(100, 1.0)
+    ratio[40:60] = -1.0  # weak evidence, twenty frames of it
+    usual, counts = np.empty(100), np.zeros(4)
+    state_kernels.smooth_chain(ratio, 0.01, 0.1, usual, counts)
+    assert usual[45:55].max() < 0.01
+    assert usual[:35].min() > 0.99
+    # Every frame but the last passes to a next one.
+    assert counts[0] + counts[2] == pytest.approx(99, abs=1e-6)
+    ratio[40:60] = 1.0
+    ratio[50] = -1.0  # the same weak evidence once
+    state_kernels.smooth_chain(ratio, 0.01, 0.1, usual, np.zeros(4))
+    assert usual[50] > 0.5
+
+
+def test_messages_through_a_tree_equal_the_marginals_of_the_whole():
+    rng = np.random.default_rng(1)
+    ends = np.array([[0, 1], [1, 2], [1, 3]])
+    x = rng.normal(size=(4, 1, 3))
+    H = np.stack([A @ A.T for A in rng.normal(size=(4, 3, 3))])[:, None]
+    bones = Bones(ends, np.linalg.norm(x[ends[:, 0], 0] - x[ends[:, 1], 0], axis=-1), np.array([0.5, 1.0, 2.0]))
+    direction, _, weight = bones.rows(x)
+    whole = np.zeros((12, 12))
+    for j in range(4):
+        whole[3 * j : 3 * j + 3, 3 * j : 3 * j + 3] = H[j, 0]
+    for i, (a, b) in enumerate(ends):
+        row = np.zeros(12)
+        row[3 * a : 3 * a + 3], row[3 * b : 3 * b + 3] = direction[i, 0], -direction[i, 0]
+        whole += weight[i, 0] * np.outer(row, row)
+    marginal = np.linalg.inv(whole)
+    shared = informed(bones, x, H)
+    for j in range(4):
+        # The messages' own ridge of 1e-3 beside information of about 1.
+        np.testing.assert_allclose(
+            np.linalg.inv(shared[j, 0]),
+            marginal[3 * j : 3 * j + 3, 3 * j : 3 * j + 3],
+            rtol=20 * RIDGE,
+            atol=20 * RIDGE,
+        )
+
+
+def test_conjugate_gradients_solve_what_the_preconditioner_leaves():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(30, 30))
+    A = A @ A.T + 30 * np.eye(30)
+    right = rng.normal(size=30)
+    found = conjugate_gradients(lambda p: A @ p, lambda r: r / np.diag(A), right)
+    exact = np.linalg.solve(A, right)
+    error = found - exact
+    # The tolerance is 1e-2 of the preconditioned norm; a factor of ten for the condition of A.
+    assert error @ A @ error < (0.1**2) * exact @ A @ exact
+
+
+def test_a_view_that_is_late_by_a_known_time_costs_nothing():
+    rig, truth, times, xy, score = scene(noise_px=1.0, missing=0.0, outliers=0.0)
+    late = float(np.median(np.diff(times)))
+    # The second view shows the next frame's instant; the last frame stays.
+    xy[:-1, 1] = xy[1:, 1]
+    seen = undo_lenses(rig, xy, score)
+    per_frame = triangulate_frames(seen, TriangulationConfig())
+    delay = np.zeros((len(times), 4))
+    delay[:, 1] = late
+    plain = smooth_sequence(seen, per_frame, BODY_25, times, SequenceConfig())
+    told = smooth_sequence(seen, per_frame, BODY_25, times, SequenceConfig(), delay=delay)
+    error = [np.linalg.norm(r.xyz - truth, axis=-1).mean() for r in (plain, told)]
+    # A frame of a walker (1.3 m/s at 60 frames/s) is 22 mm in one of four views, against 5 mm of noise.
+    assert error[1] < 0.8 * error[0]
