@@ -34,11 +34,11 @@ def swapped_walk(first, last, view):
     )
     seen = undo_lenses(rig, xy, score)
     per_frame = triangulate_frames(seen, TriangulationConfig())
-    return truth, xy, rig, smooth_sequence(seen, per_frame, BODY_25, times, SequenceConfig())
+    return truth, rig, smooth_sequence(seen, per_frame, BODY_25, times, SequenceConfig())
 
 
 def test_legs_that_one_view_swaps_for_a_while_are_found_and_used():
-    truth, xy, rig, result = swapped_walk(50, 90, 2)
+    truth, rig, result = swapped_walk(50, 90, 2)
     projected = rig[2].project(truth)
     apart = np.linalg.norm(projected[:, LEGS] - projected[:, BODY_25.mirror[LEGS]], axis=-1).max(1)
     # Where the legs pass each other (below 10 px, five standard deviations) nothing tells, and nothing is lost.
@@ -54,5 +54,5 @@ def test_legs_that_one_view_swaps_for_a_while_are_found_and_used():
 
 
 def test_nothing_is_swapped_where_nothing_was():
-    _, _, _, result = swapped_walk(0, 0, 0)
+    _, _, result = swapped_walk(0, 0, 0)
     assert not result.swapped.any()
