@@ -90,9 +90,9 @@ def test_the_dog_is_where_it_was(reconstructed):
     error = np.linalg.norm(poses.xyz[:, 0] - truth, axis=-1)
     known = poses.state[:, 0] != MISSING
     assert known.mean() > 0.98
-    # A pixel is 4 m / 1100 px = 3.6 mm here, so 1.5 px are 5.5 mm a view and axis. Four views at 90 degrees leave
-    # 5.5 / sqrt(2) mm on both level axes, each seen by the two views that look across it, and 5.5 / 2 mm upwards: in all
-    # 6.2 mm for one frame. The sequence gains more than a tenth of missing points costs.
+    # A pixel is 4 m / 1100 px = 3.6 mm here, so 1.5 px are 5.5 mm a view and axis. Of four views at 90 degrees two look
+    # across each level axis, which leaves 5.5 / sqrt(2) mm, and all four see the height, 5.5 / 2 mm: 6.2 mm for one
+    # frame. The sequence gains more than a tenth of missing points costs.
     assert error[known].mean() < 0.0062
     assert np.percentile(error[known], 99) < 0.025
 
