@@ -94,6 +94,7 @@ def reconstruct(
     fps: float = 30.0,
     skeleton: str | None = None,
     units: str | None = None,
+    keypoint_format: str = "auto",
     overwrite: bool = False,
     corrections: Path | None = None,
     settings: Settings = _DEFAULTS,
@@ -103,11 +104,14 @@ def reconstruct(
     Args:
         session: the session folder.
         rig: rig file of any known format.
-        keypoints: folder of <camera>.npz, or of OpenPose JSON per camera.
+        keypoints: folder of <camera>.npz, or of what another program wrote.
         out: the pose3d.npz to write.
-        fps: frames per second of OpenPose JSON, which does not say.
-        skeleton: joint order of OpenPose JSON where the number of joints does not tell it, e.g. BODY_25B.
+        fps: frames per second of keypoints whose format does not say.
+        skeleton: the joints where the keypoints do not tell them: a name (BODY_25B), or a YAML file with the joints
+            and bones of an animal.
         units: unit of length of the rig file, if not its format's own: m, cm, mm, in, ft.
+        keypoint_format: what wrote the keypoints, if the files do not tell: mv3d, caliscope, freemocap, deeplabcut,
+            easymocap, alphapose, mmpose, openpose.
         overwrite: make results anew that are already there.
         corrections: YAML file of corrections by hand; corrections.yaml of the session by default.
         settings: shared settings.
@@ -122,7 +126,7 @@ def reconstruct(
         return result_lines(result, settings)
     if rig is None or keypoints is None or out is None:
         raise ConfigError("give a session folder, or all of --rig, --keypoints and --out")
-    source = pipeline.KeypointSource(rig, keypoints, fps, skeleton, units)
+    source = pipeline.KeypointSource(rig, keypoints, fps, skeleton, units, keypoint_format)
     result = pipeline.reconstruct_files(source, out, config, overwrite=overwrite, corrections=corrections)
     return result_lines(result, settings)
 

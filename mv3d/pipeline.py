@@ -16,7 +16,6 @@ from mv3d.config import Config, differences
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
-from mv3d.data.skeletons import SKELETONS
 from mv3d.detection import find_guided, to_poses2d
 from mv3d.errors import ConfigError, ReconstructionError, SessionError
 from mv3d.export.registry import export_paths, export_poses
@@ -26,6 +25,7 @@ from mv3d.files.multiview import match_times
 from mv3d.files.progress import Progress, silent
 from mv3d.files.recording import Recording, open_recording, session_rig
 from mv3d.files.rigs import read_rig
+from mv3d.files.skeleton_yaml import find_skeleton
 from mv3d.files.staging import written_together
 from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file, write_text
 from mv3d.pictures import draw, report, stills_of
@@ -109,10 +109,11 @@ class KeypointSource:
 
     Attributes:
         rig: rig file of any known format.
-        keypoints: folder of `<camera>.npz`, or of OpenPose JSON per camera.
-        fps: frames per second of OpenPose JSON.
-        skeleton: name of its joint order where the number of joints does not tell it.
+        keypoints: folder of `<camera>.npz`, or of what another program wrote.
+        fps: frames per second of formats that do not say.
+        skeleton: the joints by a known name or a YAML file, where the keypoints do not tell them.
         units: unit of length of the rig file, if not its format's own.
+        format: what wrote the keypoints; "auto" to tell by the files.
     """
 
     rig: Path
@@ -120,6 +121,7 @@ class KeypointSource:
     fps: float = 30.0
     skeleton: str | None = None
     units: str | None = None
+    format: str = "auto"
 
 
 def reconstruct_files(
@@ -128,12 +130,10 @@ def reconstruct_files(
     """Reconstruct from any keypoints and any rig; writes `out`."""
     if not 0 < source.fps < math.inf:
         raise ConfigError(f"--fps is {source.fps}; a positive number is wanted")
-    if source.skeleton is not None and source.skeleton not in SKELETONS:
-        raise ConfigError(f"skeleton {source.skeleton!r} is unknown; there are {', '.join(SKELETONS)}")
+    skeleton = find_skeleton(source.skeleton) if source.skeleton else None
     refuse_overwriting(out, overwrite)
     rig = read_rig(source.rig, units=source.units)
-    skeleton = SKELETONS[source.skeleton] if source.skeleton else None
-    poses2d = read_keypoints(source.keypoints, rig.names, source.fps, skeleton)
+    poses2d = read_keypoints(source.keypoints, rig.names, source.fps, skeleton, source.format)
     check_output_folder(out.parent)
     result = reconstruct_poses2d(rig, poses2d, config, corrections)
     with whole_file(out) as part:

@@ -14,7 +14,7 @@ from numpy.lib.npyio import NpzFile
 
 from mv3d.data.checks import frozen_array
 from mv3d.data.skeleton import Skeleton
-from mv3d.data.skeletons import SKELETONS
+from mv3d.data.skeleton_arrays import SKELETON_ARRAYS, skeleton_arrays, skeleton_of_arrays
 from mv3d.errors import FormatError
 
 FORMAT_VERSION = 1
@@ -209,8 +209,7 @@ def _save_npz(path: str | Path, skeleton: Skeleton, arrays: dict[str, np.ndarray
     path = Path(path)
     header = {
         "format_version": np.int64(FORMAT_VERSION),
-        "skeleton": np.array(skeleton.name, dtype=np.str_),
-        "keypoints": np.array(skeleton.keypoints, dtype=np.str_),
+        **skeleton_arrays(skeleton),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -234,10 +233,7 @@ def _load_npz(
         with np.load(path, allow_pickle=False) as file:
             _check_members(path, file, (*wanted, "format_version", "skeleton", "keypoints"))
             arrays = {name: file[name] for name in (*wanted, *(set(optional) & set(file.files)))}
-            name, keypoints = str(file["skeleton"]), tuple(str(k) for k in file["keypoints"])
-        known = SKELETONS.get(name)
-        is_known = known is not None and known.keypoints == keypoints
-        return arrays, known if is_known and known else Skeleton(name, keypoints, ())
+            return arrays, skeleton_of_arrays({name: file[name] for name in SKELETON_ARRAYS if name in file.files})
     except _UNREADABLE as error:
         raise FormatError(f"{path}: cannot read this npz file: {_one_line(error)}") from error
 

@@ -1,7 +1,8 @@
-"""The skeletons of the OpenPose family: COCO_18, BODY_25, BODY_25B, MPI_15, HAND_21, FACE_70.
+"""The skeletons that are known by name, with OpenPose's joint names.
 
-Joint orders, limb pairs and PAF channels are those that the published networks write (OpenPose 1.7). A joint's
-name begins with R or L for the side of the person, not of the image.
+COCO_18, BODY_25, BODY_25B, MPI_15, HAND_21 and FACE_70 are OpenPose's: joint orders, limb pairs and PAF channels are
+those that its networks write (1.7). The others are what further detectors write. A joint's name begins with R or L for
+the side of the person, not of the image.
 """
 
 from mv3d.data.correction import Side
@@ -138,7 +139,92 @@ FACE_70 = Skeleton(
     groups=_whole(70, "face"),
 )
 
-SKELETONS = {s.name: s for s in (COCO_18, BODY_25, BODY_25B, MPI_15, HAND_21, FACE_70)}
+_COCO_17 = (
+    *("Nose", "LEye", "REye", "LEar", "REar", "LShoulder", "RShoulder", "LElbow", "RElbow", "LWrist", "RWrist"),
+    *("LHip", "RHip", "LKnee", "RKnee", "LAnkle", "RAnkle"),
+)
+# Big toes, small toes and heels in pairs, unlike OpenPose's feet.
+_HALPE_26 = (
+    *(*_COCO_17, "Head", "Neck", "MidHip"),
+    *("LBigToe", "RBigToe", "LSmallToe", "RSmallToe", "LHeel", "RHeel"),
+)
+_BLAZEPOSE_33 = (
+    *("Nose", "LEyeInner", "LEye", "LEyeOuter", "REyeInner", "REye", "REyeOuter", "LEar", "REar", "LMouth", "RMouth"),
+    *("LShoulder", "RShoulder", "LElbow", "RElbow", "LWrist", "RWrist", "LPinky", "RPinky", "LIndex", "RIndex"),
+    *("LThumb", "RThumb", "LHip", "RHip", "LKnee", "RKnee", "LAnkle", "RAnkle", "LHeel", "RHeel"),
+    *("LBigToe", "RBigToe"),
+)
+_SIDED_LIMBS = (
+    *("Shoulder-Elbow", "Elbow-Wrist", "Hip-Knee", "Knee-Ankle", "Ankle-BigToe", "BigToe-SmallToe", "Ankle-Heel"),
+    *("Eye-Ear", "Wrist-Pinky", "Wrist-Index", "Wrist-Thumb"),
+)
+_NECK_LIMBS = (
+    "Neck-Nose",
+    "Neck-Head",
+    "Neck-MidHip",
+    *(f"{m}-{s}{j}" for m, j in (("Neck", "Shoulder"), ("MidHip", "Hip")) for s in "LR"),
+)
+
+
+def _joined(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """The usual limbs among the joints that are there; without a neck, the trunk is a square of shoulders and hips."""
+    pairs = [row.split("-") for row in _NECK_LIMBS]
+    pairs += [[side + joint for joint in row.split("-")] for row in _SIDED_LIMBS for side in "LR"]
+    pairs += [["Nose", "LEye"], ["Nose", "REye"]]
+    if "Neck" not in names:
+        pairs += [["LShoulder", "RShoulder"], ["LHip", "RHip"], ["LShoulder", "LHip"], ["RShoulder", "RHip"]]
+    return tuple((names.index(a), names.index(b)) for a, b in pairs if a in names and b in names)
+
+
+def _found_without_pafs(name: str, keypoints: tuple[str, ...]) -> Skeleton:
+    return Skeleton(name, keypoints, _joined(keypoints), has_background=False, groups=_whole(len(keypoints)))
+
+
+def _appended(name: str, body: Skeleton, parts: tuple[tuple[str, str, Skeleton, int], ...]) -> Skeleton:
+    """A body followed by parts: name of the group, prefix of its joints, skeleton, and how many of its points."""
+    keypoints, limbs, groups = list(body.keypoints), list(body.bones), list(body.groups)
+    for group, prefix, part, count in parts:
+        first = len(keypoints)
+        keypoints += [prefix + joint for joint in part.keypoints[:count]]
+        limbs += [(first + a, first + b) for a, b in part.bones if max(a, b) < count]
+        groups.append((group, tuple(range(first, first + count))))
+    return Skeleton(name, tuple(keypoints), tuple(limbs), has_background=False, groups=tuple(groups))
+
+
+_HANDS = (("left_hand", "LHand_", HAND_21, 21), ("right_hand", "RHand_", HAND_21, 21))
+# The face of 68 points is OpenPose's without the pupils.
+_FACE_68 = ("face", "", FACE_70, 68)
+
+COCO_17 = _found_without_pafs("COCO_17", _COCO_17)
+HALPE_26 = _found_without_pafs("HALPE_26", _HALPE_26)
+BLAZEPOSE_33 = _found_without_pafs("BLAZEPOSE_33", _BLAZEPOSE_33)
+COCO_133 = _appended("COCO_133", _found_without_pafs("COCO_23", (*_COCO_17, *_FEET)), (_FACE_68, *_HANDS))
+HALPE_136 = _appended("HALPE_136", HALPE_26, (_FACE_68, *_HANDS))
+
+_OPENPOSE = (COCO_18, BODY_25, BODY_25B, MPI_15, HAND_21, FACE_70)
+SKELETONS = {s.name: s for s in (*_OPENPOSE, COCO_17, HALPE_26, BLAZEPOSE_33, COCO_133, HALPE_136)}
+
+SKELETON_OF_COUNT = {
+    len(s): s for s in (BODY_25, COCO_18, MPI_15, COCO_17, HALPE_26, BLAZEPOSE_33, COCO_133, HALPE_136)
+}
+"""Which skeleton a detector means that only writes so many joints; BODY_25B must be told from BODY_25."""
+
+
+def with_hands_and_face(body: Skeleton, hands: bool, face_points: int) -> Skeleton:
+    """A body followed by both hands (LHand_Wrist, ...) and a face of 68 or 70 points (Face_0, ...).
+
+    A body that has such groups already is returned as it is, and so is one to which nothing is added.
+    """
+    parts = (*(_HANDS if hands else ()), *((("face", "", FACE_70, face_points),) if face_points else ()))
+    if not parts or hands_and_face_of(body):
+        return body
+    ending = ("_HANDS" if hands else "") + (f"_FACE_{face_points}" if face_points else "")
+    return _appended(body.name + ending, body, parts)
+
+
+def hands_and_face_of(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
+    """The joints of the groups left_hand, right_hand and face, those that the skeleton has."""
+    return {name: joints for name, joints in skeleton.groups if name in ("left_hand", "right_hand", "face")}
 
 
 def skeleton_named(name: str) -> Skeleton:

@@ -1,56 +1,102 @@
-"""Keypoints of all views, from a folder in our own format or in OpenPose's."""
+"""Keypoints of all views: which formats there are, and how a folder tells them apart."""
 
-import re
-from collections.abc import Sequence
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from mv3d.data.poses import Poses2D
 from mv3d.data.skeleton import Skeleton
-from mv3d.errors import FormatError, SessionError
-from mv3d.files.natural import natural_key
-from mv3d.files.openpose_json import JsonSequence, find_json_files, read_sequences, skeleton_of, to_poses2d
-from mv3d.files.sessions import match_names
+from mv3d.errors import ConfigError, FormatError, SessionError
+from mv3d.files import caliscope, deeplabcut, freemocap, people_json
+from mv3d.files.camera_sources import files_with, sources_of_cameras
+from mv3d.files.openpose_json import read_openpose_views
+from mv3d.files.people import FoundPerson, ViewPeople, frame_range, skeleton_of, to_poses2d
 
-# What detectors put after the camera's name when they name a folder: cam01_json, cam01_keypoints.
-_SUFFIX = re.compile(r"[ _.-]*(json|keypoints|openpose|pose2d)$", re.IGNORECASE)
+
+@dataclass(frozen=True, slots=True)
+class KeypointFormat:
+    """One format.
+
+    Attributes:
+        is_in: whether a folder seems to hold it.
+        read: the views by camera name, of a folder and the cameras of the rig.
+    """
+
+    is_in: Callable[[Path], bool]
+    read: Callable[[Path, Sequence[str]], dict[str, ViewPeople]]
+
+
+# In the order in which they are tried: what a folder tells by its names before what needs a look into a file.
+_FORMATS = {
+    "caliscope": KeypointFormat(caliscope.is_in, caliscope.read_caliscope),
+    "freemocap": KeypointFormat(freemocap.is_in, freemocap.read_freemocap),
+    "deeplabcut": KeypointFormat(deeplabcut.is_in, deeplabcut.read_deeplabcut),
+    "easymocap": KeypointFormat(people_json.is_easymocap, people_json.read_easymocap),
+    "alphapose": KeypointFormat(people_json.is_alphapose, people_json.read_alphapose),
+    "mmpose": KeypointFormat(people_json.is_mmpose, people_json.read_mmpose),
+    "openpose": KeypointFormat(people_json.is_any_json, read_openpose_views),
+}
+KEYPOINT_FORMATS = ("mv3d", *_FORMATS)
 
 
 def read_keypoints(
-    folder: str | Path, rig_names: Sequence[str], fps: float | int = 30.0, skeleton: Skeleton | None = None
+    folder: str | Path,
+    rig_names: Sequence[str],
+    fps: float | int = 30.0,
+    skeleton: Skeleton | None = None,
+    format: str = "auto",
 ) -> dict[str, Poses2D]:
     """Keypoints of every camera of a rig.
 
     Args:
-        folder: holds `<camera>.npz` of `Poses2D.save`; or a folder of OpenPose JSON per camera; or the JSON of all
-            views at once as OpenPose's 3D mode writes them, views in the rig's order.
+        folder: holds `<camera>.npz` of `Poses2D.save`, or what another program wrote; see docs/formats.md.
         rig_names: the cameras.
-        fps: frames per second of OpenPose JSON, which does not say; npz files know their times.
-        skeleton: joint order of OpenPose JSON if the number of joints does not tell it (BODY_25B).
+        fps: frames per second of formats that do not say; npz files and caliscope know their times.
+        skeleton: the joints: their order where the file holds only numbers, which of them to take where it names them.
+        format: one of KEYPOINT_FORMATS, or "auto" to go by what lies in the folder.
 
     Returns:
-        Poses2D by camera name in the rig's order. Those read from JSON all cover the same frames.
+        Poses2D by camera name in the rig's order. Those of other programs all cover the same frames.
 
     Raises:
         SessionError: no such folder, a camera without keypoints or the reverse; names it.
         FormatError: a file is corrupt, or the cameras differ in skeleton.
+        ConfigError: no such format.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise SessionError(f"{folder}: no such folder of keypoints")
-    archives = sorted(folder.glob("*.npz"), key=natural_key)
-    if archives:
-        return _same_skeleton(folder, _read_archives(folder, archives, rig_names))
-    sequences = _find_sequences(folder, rig_names)
-    skeleton = skeleton or skeleton_of(list(sequences.values()))
-    first = min(min(s.people) for s in sequences.values())
-    frames = range(first, max(max(s.people) for s in sequences.values()) + 1)
-    return {name: to_poses2d(sequence, frames, fps, skeleton) for name, sequence in sequences.items()}
+    format = _recognised(folder) if format == "auto" else format
+    if format == "mv3d":
+        return _same_skeleton(folder, _read_archives(folder, rig_names))
+    if format not in _FORMATS:
+        raise ConfigError(f"keypoint format {format!r} is unknown; there are {', '.join(KEYPOINT_FORMATS)}")
+    views = _same_joints(_FORMATS[format].read(folder, rig_names), skeleton)
+    whole = skeleton_of(list(views.values()), skeleton)
+    frames = frame_range(views.values())
+    return {name: to_poses2d(view, frames, fps, whole) for name, view in views.items()}
 
 
-def _read_archives(folder: Path, archives: list[Path], rig_names: Sequence[str]) -> dict[str, Poses2D]:
-    by_stem = {path.stem: path for path in archives}
-    matched = _match(folder, rig_names, list(by_stem))
-    return {name: Poses2D.load(by_stem[stem]) for name, stem in matched.items()}
+def _recognised(folder: Path) -> str:
+    if files_with(folder, ".npz"):
+        return "mv3d"
+    for name, known in _FORMATS.items():
+        if known.is_in(folder):
+            return name
+    if files_with(folder, ".h5"):
+        raise FormatError(f"{folder}: HDF5 is not read, since it can hold programs; {deeplabcut.EXPORT_ADVICE}")
+    raise SessionError(
+        f"{folder}: no keypoints; expected <camera>.npz, a folder of OpenPose JSON per camera, or a format of "
+        f"{', '.join(name for name in _FORMATS if name != 'openpose')}"
+    )
+
+
+def _read_archives(folder: Path, rig_names: Sequence[str]) -> dict[str, Poses2D]:
+    matched = sources_of_cameras(folder, rig_names, [(path.stem, path) for path in files_with(folder, ".npz")])
+    return {name: Poses2D.load(path) for name, path in matched.items()}
 
 
 def _same_skeleton(folder: Path, poses: dict[str, Poses2D]) -> dict[str, Poses2D]:
@@ -61,35 +107,23 @@ def _same_skeleton(folder: Path, poses: dict[str, Poses2D]) -> dict[str, Poses2D
     return poses
 
 
-def _find_sequences(folder: Path, rig_names: Sequence[str]) -> dict[str, JsonSequence]:
-    if find_json_files(folder):
-        views = read_sequences(folder)
-        if sorted(views) != list(range(len(rig_names))):
-            raise SessionError(
-                f"{folder}: JSON of {len(views)} views, the rig has {len(rig_names)} cameras ({', '.join(rig_names)})"
-            )
-        return {name: views[i] for i, name in enumerate(rig_names)}
-    folders = {}
-    for path in sorted((p for p in folder.iterdir() if p.is_dir() and find_json_files(p)), key=natural_key):
-        name = _SUFFIX.sub("", path.name) or path.name
-        if name in folders:
-            raise SessionError(f"{folder}: {folders[name].name} and {path.name} are both of camera {name}; keep one")
-        folders[name] = path
-    if not folders:
-        raise SessionError(f"{folder}: no keypoints; expected <camera>.npz, or a folder of OpenPose JSON per camera")
-    matched = _match(folder, rig_names, list(folders))
-    return {name: _one_view(folders[stem]) for name, stem in matched.items()}
+def _same_joints(views: dict[str, ViewPeople], skeleton: Skeleton | None) -> dict[str, ViewPeople]:
+    """Views whose files name the joints, in the order of the skeleton, or else of the first view."""
+    named = next((view.skeleton for view in views.values() if view.skeleton), None)
+    wanted = skeleton or named
+    if named is None or wanted is None:
+        return views
+    return {name: _in_order(view, wanted) for name, view in views.items()}
 
 
-def _one_view(folder: Path) -> JsonSequence:
-    views = read_sequences(folder)
-    if len(views) > 1:
-        raise FormatError(f"{folder}: holds files of {len(views)} views; keep one view in a folder")
-    return next(iter(views.values()))
-
-
-def _match(folder: Path, rig_names: Sequence[str], found: list[str]) -> dict[str, str]:
-    try:
-        return match_names(rig_names, found, kind="keypoints")
-    except SessionError as error:
-        raise SessionError(f"{folder}: {error}") from error
+def _in_order(view: ViewPeople, wanted: Skeleton) -> ViewPeople:
+    own = view.skeleton.keypoints if view.skeleton else wanted.keypoints
+    for joint in wanted.keypoints:
+        if joint not in own:
+            near = "".join(f"; is it {name}?" for name in difflib.get_close_matches(joint, own, 1))
+            raise FormatError(f"{view.source}: has no joint {joint} of {wanted.name}{near} It has {', '.join(own)}")
+    if own == wanted.keypoints:
+        return replace(view, skeleton=wanted)
+    order = np.array([own.index(joint) for joint in wanted.keypoints])
+    people = {f: tuple(FoundPerson(p.body[order], p.parts) for p in found) for f, found in view.people.items()}
+    return replace(view, people=people, skeleton=wanted)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mv3d.data.poses import FILLED, MEASURED, MISSING
-from mv3d.data.skeleton import Skeleton
+from mv3d.data.skeleton import Skeleton, name_side
 
 Side = Literal["left", "right", "middle"]
 Rgb = tuple[int, int, int]
@@ -52,10 +52,9 @@ _CAMERAS: tuple[Rgb, ...] = (
 
 
 def side_of(keypoint: str) -> Side:
-    """Side of the person's body that a joint name tells: "RKnee" is right, "Nose" is in the middle."""
-    if len(keypoint) > 1 and keypoint[1].isupper() and keypoint[0] in "LR":
-        return "left" if keypoint[0] == "L" else "right"
-    return "middle"
+    """Side of the body that a joint name tells: "RKnee" and "right_hock" are right, "Nose" is in the middle."""
+    sides: dict[str, Side] = {"L": "left", "R": "right"}
+    return sides.get(name_side(keypoint), "middle")
 
 
 def bone_side(a: str, b: str) -> Side:

@@ -2,6 +2,7 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -315,4 +316,45 @@ def test_files_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.Monke
     _poses2d().save(tmp_path / "a.npz")
     monkeypatch.setattr("mv3d.data.poses._LARGEST_CONTENT", 1000)
     with pytest.raises(FormatError, match="unpacks to more"):
+        Poses2D.load(tmp_path / "a.npz")
+
+
+@_KINDS
+def test_a_skeleton_of_ones_own_keeps_its_bones(kind: _Kind, tmp_path: Path) -> None:
+    names = tuple(f"j{i}" for i in range(18))
+    own = Skeleton("dog", names, ((0, 1), (1, 2)), groups=(("head", (0, 1)),), mirror_pairs=((3, 4),))
+    poses = _made(kind)
+    replace(poses, skeleton=own).save(tmp_path / "a.npz")
+    back = kind.load(tmp_path / "a.npz").skeleton
+    assert (back.keypoints, back.bones, back.groups) == (own.keypoints, own.bones, own.groups)
+    np.testing.assert_array_equal(back.mirror, own.mirror)
+    # What an older program reads is there as before.
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
+        assert int(file["format_version"]) == 1
+        assert tuple(file["keypoints"]) == names
+    poses.save(tmp_path / "b.npz")
+    with np.load(tmp_path / "b.npz", allow_pickle=False) as file:
+        assert not {"bones", "mirror", "groups"} & set(file.files)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bones", np.array([[0, 18]])),
+        ("bones", np.array([0, 1])),
+        ("bones", np.array([["a", "b"]])),
+        ("mirror", np.zeros(18, int)),
+        ("mirror", np.full(18, 99)),
+        ("mirror", np.full(18, np.nan)),
+        ("mirror", np.int64(3)),
+        ("groups", np.array(["a"])),
+    ],
+)
+def test_a_skeleton_that_contradicts_itself(name: str, value: np.ndarray, tmp_path: Path) -> None:
+    own = Skeleton("dog", tuple(f"j{i}" for i in range(18)), ((0, 1),))
+    replace(_poses2d(), skeleton=own).save(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "a.npz", **{**arrays, name: value})
+    with pytest.raises(FormatError, match=r"a\.npz"):
         Poses2D.load(tmp_path / "a.npz")

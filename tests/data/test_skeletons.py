@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from mv3d.data.skeleton import Skeleton
+from mv3d.data.skeleton import Skeleton, mirrored_name
 from mv3d.data.skeletons import (
     BODY_25,
     BODY_25B,
     COCO_18,
+    COCO_133,
     FACE_70,
     HAND_21,
     LIMB_BONES,
@@ -15,6 +16,7 @@ from mv3d.data.skeletons import (
     MPI_15,
     SKELETONS,
     skeleton_named,
+    with_hands_and_face,
 )
 
 _ALL = list(SKELETONS.values())
@@ -104,7 +106,7 @@ def test_limbs_join_the_skeleton_without_repeating(skeleton: Skeleton) -> None:
     assert len({frozenset(limb) for limb in skeleton.limbs}) == len(skeleton.limbs)
     sides = skeleton.mirror
     mirrored = {frozenset((sides[a], sides[b])) for a, b in skeleton.limbs}
-    if skeleton is not FACE_70:  # its chains run around the face
+    if "Face_0" not in skeleton.keypoints:  # its chains run around the face
         assert mirrored == {frozenset(limb) for limb in skeleton.limbs}
 
 
@@ -152,3 +154,67 @@ def test_refuses_tables_that_contradict_themselves(
 ) -> None:
     with pytest.raises(ValueError, match="X: "):
         Skeleton("X", keypoints, limbs, pafs)
+
+
+# Joint orders of the detectors' own documents: COCO key points, Halpe Full-Body, COCO-WholeBody, MediaPipe Pose.
+@pytest.mark.parametrize(
+    ("name", "count", "indices"),
+    [
+        ("COCO_17", 17, {"Nose": 0, "REye": 2, "LShoulder": 5, "RWrist": 10, "LHip": 11, "RAnkle": 16}),
+        (
+            "HALPE_26",
+            26,
+            {"LShoulder": 5, "Head": 17, "Neck": 18, "MidHip": 19, "LBigToe": 20, "RBigToe": 21, "RHeel": 25},
+        ),
+        (
+            "COCO_133",
+            133,
+            {"LBigToe": 17, "LHeel": 19, "RHeel": 22, "Face_0": 23, "LHand_Wrist": 91, "RHand_Pinky4": 132},
+        ),
+        ("HALPE_136", 136, {"RHeel": 25, "Face_0": 26, "LHand_Wrist": 94, "RHand_Wrist": 115}),
+        (
+            "BLAZEPOSE_33",
+            33,
+            {"LEye": 2, "REar": 8, "LShoulder": 11, "RWrist": 16, "LHip": 23, "LHeel": 29, "RBigToe": 32},
+        ),
+    ],
+)
+def test_joint_order_of_other_detectors(name: str, count: int, indices: dict[str, int]) -> None:
+    assert len(SKELETONS[name]) == count
+    assert {joint: SKELETONS[name].index(joint) for joint in indices} == indices
+    assert len(SKELETONS[name].indices(LIMB_JOINTS)) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        *(("RKnee", "LKnee"), ("LHand_Thumb1", "RHand_Thumb1"), ("left_paw", "right_paw"), ("paw_left", "paw_right")),
+        *(("hipLeft", "hipRight"), ("leftEar1", "rightEar1"), ("Left-Paw", "Right-Paw"), ("LEFT_EAR", "RIGHT_EAR")),
+        *(("paw_L", "paw_R"), ("r.hock", "l.hock"), ("front_left_paw", "front_right_paw")),
+        *((name, name) for name in ("Nose", "tail", "bright", "upright_x", "Lungs", "Rump", "lefty", "left.right")),
+    ],
+)
+def test_names_tell_left_from_right(name: str, other: str) -> None:
+    assert mirrored_name(name) == other
+    assert mirrored_name(other) == name
+
+
+def test_a_name_without_its_counterpart_mirrors_itself() -> None:
+    assert Skeleton("X", ("left_paw", "tail"), ()).mirror.tolist() == [0, 1]
+
+
+def test_mirror_pairs_that_are_told_override_names() -> None:
+    assert Skeleton("X", ("left_a", "right_a", "b"), (), mirror_pairs=((0, 2),)).mirror.tolist() == [2, 1, 0]
+    with pytest.raises(ValueError, match="X: a mirror pair"):
+        Skeleton("X", ("a", "b"), (), mirror_pairs=((0, 1), (1, 0)))
+    with pytest.raises(ValueError, match="X: a mirror pair"):
+        Skeleton("X", ("a", "b"), (), mirror_pairs=((0, 2),))
+
+
+def test_hands_and_face_are_appended_once() -> None:
+    whole = with_hands_and_face(BODY_25, True, 70)
+    assert len(whole) == 25 + 42 + 70
+    assert with_hands_and_face(BODY_25, False, 0) is BODY_25
+    assert with_hands_and_face(COCO_133, True, 68) is COCO_133
+    assert (whole.index("LHand_Wrist"), whole.index("LHand_Thumb1")) in whole.bones
+    assert (whole.index("Neck"), whole.index("RShoulder")) in whole.bones
