@@ -7,8 +7,8 @@ import pytest
 from calib.boards import Board
 from calib.calibrate import calibrate_rig
 from calib.config import CalibrationConfig, LensConfig
-from calib.observations import BoardObservations
 from calib.judgement import judge
+from calib.observations import BoardObservations
 from calib.report import summary_lines, write_report
 from calib.result import ExcludedView
 from mv3d.synthetic.boards import film_board
