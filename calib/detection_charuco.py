@@ -78,7 +78,7 @@ def detect_charuco(
         if start is None:
             continue
         refined = refine_board(image, board, start, lens)
-        if refined is not None and refined[2] == board.dark_origin:
+        if refined is not None and refined[2] == board.dark_origin and _agrees(image, board, refined[0]):
             view = as_view(*refined[:2])
             best = view if best is None or len(view.ids) > len(best.ids) else best
             if len(best.ids) >= 0.5 * board.corner_count:
@@ -114,6 +114,19 @@ def _placed(
         if votes >= _SURE_VOTES:  # what is left is found from there
             break
     return start if np.isfinite(start[..., 0]).any() else None
+
+
+def _agrees(image: np.ndarray, board: Board, grid: Float[np.ndarray, "row column 2"]) -> bool:
+    """Whether the markers on and around the corners are those of the board at its place.
+
+    A part of a board with another number of squares can look right: its first row often does.
+    """
+    padded = _padded(grid)
+    found = [] if padded is None else _read(image, padded, _markers(board))
+    if padded is None or not found:
+        return True
+    place = _vote(found, board, padded.shape[:2])
+    return place is not None and place[0] == (0, -1, -1)
 
 
 def _regular(grid: Float[np.ndarray, "row column 2"]) -> bool:
@@ -192,4 +205,5 @@ def _vote(
     ranked = votes.most_common(2)
     if not ranked or (len(ranked) > 1 and ranked[0][1] < 2 * ranked[1][1]):
         return None
-    return ranked[0]
+    # Markers are hardly ever misread: where most contradict the place, the board has another number of squares.
+    return ranked[0] if 2 * ranked[0][1] > votes.total() else None

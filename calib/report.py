@@ -38,7 +38,15 @@ def summary_lines(observations: BoardObservations, result: CalibrationResult) ->
     verdict = judge(observations, result)
     lines += ["", verdict.headline]
     lines += [f"  {reason.text}" for reason in verdict.reasons if reason.level != "good"]
-    return lines + [f"  {warning}" for warning in result.warnings]
+    return [*lines, *(f"  {warning}" for warning in result.warnings), f"  {square_size_note(observations)}"]
+
+
+def square_size_note(observations: BoardObservations) -> str:
+    """What a rig's scale hangs on."""
+    return (
+        f"all lengths follow from squares of {1e3 * observations.board.square_m:g} mm: no picture of a board tells a"
+        " wrong one, a distance measured with a tape does"
+    )
 
 
 def write_report(
@@ -53,7 +61,7 @@ def write_report(
     page = Page(
         title=title,
         verdict=verdict,
-        warnings=list(result.warnings),
+        warnings=[*result.warnings, square_size_note(observations)],
         summary=_summary(observations, result),
         tables=[_camera_table(result), _distance_table(result), _view_table(observations, result)],
         plots=_plots(observations, result),
