@@ -47,7 +47,7 @@ def test_only_what_is_named_changes(tmp_path: Path) -> None:
     [
         ("guidance: {fil_m: 1}", "unknown setting 'guidance.fil_m'; did you mean 'fill_m'?"),
         ("reconstrct: {}", "unknown setting 'reconstrct'; did you mean 'reconstruct'?"),
-        ("reconstruct: {sequence: {robust_stps: 1}}", "'reconstruct.sequence.robust_stps'; did you mean 'robust_steps'?"),
+        ("reconstruct: {sequence: {stat_steps: 1}}", "'reconstruct.sequence.stat_steps'; did you mean 'state_steps'?"),
         ("output: {zzz: 1}", "unknown setting 'output.zzz'; there are formats, overlay, scene, report"),
         ("1: 2", "unknown setting '1'"),
     ],

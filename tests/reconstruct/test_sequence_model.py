@@ -110,17 +110,17 @@ def test_conjugate_gradients_solve_what_the_preconditioner_leaves():
     assert error @ A @ error < (0.1**2) * exact @ A @ exact
 
 
-def test_a_view_that_is_late_by_a_known_time_costs_nothing():
+def test_views_that_are_late_by_a_known_time_do_not_shift_the_person():
     rig, truth, times, xy, score = scene(noise_px=1.0, missing=0.0, outliers=0.0)
     late = float(np.median(np.diff(times)))
-    # The second view shows the next frame's instant; the last frame stays.
-    xy[:-1, 1] = xy[1:, 1]
+    # Two of four views show the next frame's instant; the last frame stays.
+    xy[:-1, 1:3] = xy[1:, 1:3]
     seen = undo_lenses(rig, xy, score)
     per_frame = triangulate_frames(seen, TriangulationConfig())
     delay = np.zeros((len(times), 4))
-    delay[:, 1] = late
+    delay[:, 1:3] = late
     plain = smooth_sequence(seen, per_frame, BODY_25, times, SequenceConfig())
     told = smooth_sequence(seen, per_frame, BODY_25, times, SequenceConfig(), delay=delay)
     error = [np.linalg.norm(r.xyz - truth, axis=-1).mean() for r in (plain, told)]
-    # A frame of a walker (1.3 m/s at 60 frames/s) is 22 mm in one of four views, against 5 mm of noise.
-    assert error[1] < 0.8 * error[0]
+    # A frame of a walker (1.3 m/s at 60 frames/s) is 22 mm; half of it shifts the person, against 2 mm of noise.
+    assert error[1] < 0.6 * error[0]
