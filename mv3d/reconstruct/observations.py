@@ -19,6 +19,7 @@ class Observations:
         score: (frame, view, joint) in [0, 1]; 0 where missing.
         bearings: (frame, view, joint, 3) unit directions in the world, lens distortion undone.
         pixel_jacobians: (frame, view, joint, 2, 3) pixels by world direction, at the bearing.
+        typical_score: of the recording; an observation of this score has the typical noise.
     """
 
     rig: Rig
@@ -26,6 +27,7 @@ class Observations:
     score: np.ndarray
     bearings: np.ndarray
     pixel_jacobians: np.ndarray
+    typical_score: float
 
     @property
     def seen(self) -> Bool[np.ndarray, "frame view joint"]:
@@ -39,8 +41,7 @@ class Observations:
 
     def precision(self, noise_px: Float[np.ndarray, "frame view joint"]) -> Float[np.ndarray, "frame view joint"]:
         """Inverse variance (1/px^2) of each observation of typical noise `noise_px`, by its score; 0 where unseen."""
-        typical = np.median(self.score[self.seen]) if self.seen.any() else 1.0
-        return np.where(self.seen, self.score / typical / noise_px**2, 0.0)
+        return np.where(self.seen, self.score / self.typical_score / noise_px**2, 0.0)
 
     def without_view(self, view: int) -> "Observations":
         """The same with one view's observations gone."""
@@ -52,7 +53,10 @@ class Observations:
 
 
 def observe(
-    rig: Rig, xy: Float[np.ndarray, "frame view joint 2"], score: Float[np.ndarray, "frame view joint"]
+    rig: Rig,
+    xy: Float[np.ndarray, "frame view joint 2"],
+    score: Float[np.ndarray, "frame view joint"],
+    typical_score: float | None = None,
 ) -> Observations:
     """Undo the lenses of all keypoints at once.
 
@@ -60,6 +64,7 @@ def observe(
         rig: cameras in the order of the view axis.
         xy: source pixels; NaN where missing.
         score: detector's confidence; 0 where missing.
+        typical_score: of the recording that these frames are a part of; their median if not given.
     """
     xy = np.asarray(xy, float)
     frames, views, joints = xy.shape[:-1]
@@ -76,4 +81,7 @@ def observe(
         & np.all(np.isfinite(jacobians), axis=(-1, -2))
         & (np.nan_to_num(score) > 0)
     )
-    return Observations(rig, xy, np.where(usable, score, 0.0).astype(float), bearings, jacobians)
+    score = np.where(usable, score, 0.0).astype(float)
+    if typical_score is None:
+        typical_score = float(np.median(score[score > 0])) if (score > 0).any() else 1.0
+    return Observations(rig, xy, score, bearings, jacobians, typical_score)

@@ -62,40 +62,78 @@ class PerFrame:
     noise_px: np.ndarray
 
 
-def triangulate_frames(observations: Observations, config: TriangulationConfig) -> PerFrame:
-    """Triangulate, measure the noise from what is left over, and triangulate again.
+@dataclass(frozen=True, slots=True, eq=False)
+class Noise:
+    """How noisy a recording is, measured once so that its parts can be triangulated alike.
+
+    Attributes:
+        metres: (joint, view) standard deviation per axis at the person's distance, m.
+        pixels_per_metre: (view,) at the person, where a frame does not tell.
+    """
+
+    metres: np.ndarray
+    pixels_per_metre: np.ndarray
+
+
+def measure_noise(observations: Observations, config: TriangulationConfig) -> Noise:
+    """Noise from what first points leave over, on a sample of the frames."""
+    rays = rays_of(observations)
+    by_frame = _pixels_per_metre(rays, observations, config)
+    usual = _usual_size(by_frame, observations, config)
+    sample = _sample(rays, config.noise_frames)
+    size = _filled_sizes(by_frame[sample], usual)
+    return Noise(_measured_noise(rays.of(sample), size, config), usual)
+
+
+def triangulate_frames(observations: Observations, config: TriangulationConfig, noise: Noise | None = None) -> PerFrame:
+    """Triangulate every joint of every frame on its own.
+
+    Args:
+        observations: of any frames; with a given noise a frame's result does not depend on the others.
+        config: settings.
+        noise: of the recording; measured on these frames if not given.
 
     Returns:
         Points with covariances. A joint seen by two views only is kept when their rays meet within the noise.
     """
+    noise = noise or measure_noise(observations, config)
     rays = rays_of(observations)
-    pixels_per_metre = _pixels_per_metre(rays, observations, config)
-    sample = _sample(rays, config.noise_frames)
-    noise_m = _measured_noise(rays.of(sample), pixels_per_metre[sample], config)
-    noise = _in_pixels(noise_m, pixels_per_metre, config)
-    xyz, information = triangulate_rays(rays, noise, config.scale_sigmas * noise)
-    return _accepted(rays, xyz, information, noise, config)
+    size = _filled_sizes(_pixels_per_metre(rays, observations, config), noise.pixels_per_metre)
+    noise_px = np.maximum(noise.metres * size, config.least_noise_px)
+    xyz, information = triangulate_rays(rays, noise_px, config.scale_sigmas * noise_px)
+    return _accepted(rays, xyz, information, noise_px, config)
+
+
+def _tolerance(observations: Observations) -> Float[np.ndarray, " view"]:
+    """OpenPose's 25 px, scaled to each view's size."""
+    sizes = np.array([camera.size for camera in observations.rig], float)
+    return 25.0 * np.sqrt(sizes.prod(1) / 1310720.0)
 
 
 def _pixels_per_metre(
     rays: Rays, observations: Observations, config: TriangulationConfig
-) -> Float[np.ndarray, "frame joint view"]:
-    """Size of a metre at the person in each view, from a first triangulation with OpenPose's tolerance of 25 px.
+) -> Float[np.ndarray, "frame view"]:
+    """Size of a metre at the person in each view, from a first triangulation; NaN where a frame does not tell.
 
-    The person's distance changes slowly, so the median over a view's joints, frame by frame, is taken.
+    The person's joints are all about as far away, so the median over a view's joints is taken.
     """
-    sizes = np.array([camera.size for camera in observations.rig], float)
-    tolerance = 25.0 * np.sqrt(sizes.prod(1) / 1310720.0)
-    scale = np.broadcast_to(tolerance, rays.precision.shape)
+    scale = np.broadcast_to(_tolerance(observations), rays.precision.shape)
     xyz, _ = triangulate_rays(rays, scale, scale)
     _, depth = squared_residuals(rays, xyz)
     per_radian = np.moveaxis(observations.pixels_per_radian, 1, 2)
     per_metre = np.where(depth > 0, per_radian / np.where(depth > 0, depth, 1.0), np.nan)
-    by_frame = _nanmedian(per_metre, axis=1)
-    by_view = _nanmedian(by_frame, axis=0)
-    by_view = np.where(np.isfinite(by_view), by_view, tolerance / config.first_scale_m)
-    by_frame = np.where(np.isfinite(by_frame), by_frame, by_view)
-    return np.broadcast_to(by_frame[:, None], per_metre.shape)
+    return _nanmedian(per_metre, axis=1)
+
+
+def _usual_size(
+    by_frame: np.ndarray, observations: Observations, config: TriangulationConfig
+) -> Float[np.ndarray, " view"]:
+    usual = _nanmedian(by_frame, axis=0)
+    return np.where(np.isfinite(usual), usual, _tolerance(observations) / config.first_scale_m)
+
+
+def _filled_sizes(by_frame: np.ndarray, usual: np.ndarray) -> Float[np.ndarray, "frame 1 view"]:
+    return np.where(np.isfinite(by_frame), by_frame, usual)[:, None]
 
 
 def _sample(rays: Rays, most: int) -> np.ndarray:
@@ -108,21 +146,18 @@ def _sample(rays: Rays, most: int) -> np.ndarray:
     return frames[np.linspace(0, len(frames) - 1, most).astype(int)]
 
 
-def _in_pixels(noise_m: np.ndarray, pixels_per_metre: np.ndarray, config: TriangulationConfig) -> np.ndarray:
-    return np.maximum(noise_m * pixels_per_metre, config.least_noise_px)
-
-
 def _measured_noise(
     rays: Rays, pixels_per_metre: np.ndarray, config: TriangulationConfig
 ) -> Float[np.ndarray, "joint view"]:
     """Noise per axis as (view) x (joint), in m at the person, from points and noise estimated in turn."""
+    pixels_per_metre = np.broadcast_to(pixels_per_metre, rays.precision.shape)
     noise = config.first_scale_m / 3 * pixels_per_metre
     scale = config.first_scale_m * pixels_per_metre
     noise_m = np.full(rays.precision.shape[1:], config.first_scale_m / 3)
     for _ in range(config.rounds):
         xyz, _ = triangulate_rays(rays, noise, scale)
         noise_m = _left_over(rays, xyz, pixels_per_metre, config)
-        noise = _in_pixels(noise_m, pixels_per_metre, config)
+        noise = np.maximum(noise_m * pixels_per_metre, config.least_noise_px)
         scale = config.scale_sigmas * noise
     return noise_m
 

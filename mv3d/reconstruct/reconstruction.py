@@ -12,10 +12,12 @@ from mv3d.data.skeleton import Skeleton
 from mv3d.errors import ReconstructionError
 from mv3d.reconstruct.association import AssociationConfig
 from mv3d.reconstruct.observations import Observations, observe
-from mv3d.reconstruct.per_frame import PerFrame, TriangulationConfig, triangulate_frames
-from mv3d.reconstruct.sequence import smooth_sequence
+from mv3d.reconstruct.per_frame import Noise, PerFrame, TriangulationConfig, measure_noise, triangulate_frames
+from mv3d.reconstruct.sequence import learn_model, smooth_sequence
 from mv3d.reconstruct.sequence_fit import SequenceConfig
+from mv3d.reconstruct.sequence_model import SequenceModel
 from mv3d.reconstruct.sides import repaired_observations
+from mv3d.reconstruct.windows import WindowConfig, joined, sample, windows
 
 Mode = Literal["frame", "sequence"]
 
@@ -34,6 +36,7 @@ class ReconstructConfig:
         association: choosing the performer.
         triangulation: robust triangulation.
         sequence: smoothing.
+        windows: how long recordings are cut.
     """
 
     mode: Mode = "sequence"
@@ -45,6 +48,7 @@ class ReconstructConfig:
     association: AssociationConfig = field(default_factory=AssociationConfig)
     triangulation: TriangulationConfig = field(default_factory=TriangulationConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
+    windows: WindowConfig = field(default_factory=WindowConfig)
 
 
 def reconstruct_person(
@@ -70,15 +74,67 @@ def reconstruct_person(
     Raises:
         ReconstructionError: no joint is ever seen by two agreeing views.
     """
-    observations = observe(rig, xy, score)
-    per_frame = triangulate_frames(observations, config.triangulation)
-    if not np.isfinite(per_frame.xyz).any():
+    learnt = _learn(rig, skeleton, xy, score, timestamps, config, delay)
+    parts = []
+    for window in windows(len(timestamps), config.windows):
+        frames = window.solved
+        observations = observe(rig, xy[frames], score[frames], learnt.typical_score)
+        late = None if delay is None else delay[frames]
+        parts.append((_solved(observations, skeleton, timestamps[frames], learnt, config, late), window.kept))
+    poses = joined(parts)
+    if not np.isfinite(poses.xyz_per_frame).any():
         raise ReconstructionError("no joint is seen alike by two cameras; check that the rig belongs to these videos")
+    return poses
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learnt:
+    """What a sample tells of the whole recording."""
+
+    typical_score: float
+    noise: Noise
+    model: SequenceModel | None
+
+
+def _learn(
+    rig: Rig,
+    skeleton: Skeleton,
+    xy: np.ndarray,
+    score: np.ndarray,
+    timestamps: np.ndarray,
+    config: ReconstructConfig,
+    delay: np.ndarray | None,
+) -> _Learnt:
+    frames, starts = sample(len(timestamps), config.windows)
+    observations = observe(rig, xy[frames], score[frames])
+    noise = measure_noise(observations, config.triangulation)
     if config.mode == "frame":
+        return _Learnt(observations.typical_score, noise, None)
+    per_frame = triangulate_frames(observations, config.triangulation, noise)
+    late = None if delay is None else delay[frames]
+    model = learn_model(
+        observations, per_frame, skeleton, timestamps[frames], config.sequence, delay=late, starts=starts
+    )
+    return _Learnt(observations.typical_score, noise, model)
+
+
+def _solved(
+    observations: Observations,
+    skeleton: Skeleton,
+    timestamps: np.ndarray,
+    learnt: _Learnt,
+    config: ReconstructConfig,
+    delay: np.ndarray | None,
+) -> Poses3D:
+    """One window."""
+    per_frame = triangulate_frames(observations, config.triangulation, learnt.noise)
+    if learnt.model is None:
         xyz, covariance = per_frame.xyz, per_frame.covariance
         state = np.where(np.isfinite(xyz).all(-1), MEASURED, MISSING)
     else:
-        smoothed = smooth_sequence(observations, per_frame, skeleton, timestamps, config.sequence, delay=delay)
+        smoothed = smooth_sequence(
+            observations, per_frame, skeleton, timestamps, config.sequence, learnt.model, delay=delay
+        )
         xyz, covariance = smoothed.xyz, smoothed.covariance
         observations = repaired_observations(observations, smoothed.swapped, skeleton.mirror)
         state = _state(observations, per_frame, xyz, covariance, timestamps, config)

@@ -50,6 +50,7 @@ def learn_model(
     config: SequenceConfig,
     *,
     delay: Float[np.ndarray, "frame view"] | None = None,
+    starts: tuple[int, ...] = (),
 ) -> SequenceModel | None:
     """Learn what the recording is like; None if there are too few frames or points.
 
@@ -60,6 +61,7 @@ def learn_model(
         times: s.
         config: settings.
         delay: s by which each view's picture is later than its frame's instant.
+        starts: frames at which a new piece of the recording begins.
     """
     found = np.all(np.isfinite(per_frame.xyz), axis=-1)
     joints = np.flatnonzero(found.sum(0) >= 2)
@@ -75,7 +77,7 @@ def learn_model(
         ENTER,
         LEAVE,
     )
-    fit = Fit(observations, per_frame, skeleton, times, config, blank, delay)
+    fit = Fit(observations, per_frame, skeleton, times, config, blank, delay, starts)
     share = found.mean(0)
     place = {int(j): i for i, j in enumerate(joints)}
     used = [(place[a], place[b]) for a, b in skeleton.bones if min(share[a], share[b]) >= config.bone_share]

@@ -12,7 +12,7 @@ from mv3d.reconstruct.observations import Observations
 from mv3d.reconstruct.per_frame import PerFrame
 from mv3d.reconstruct.sequence_model import SequenceModel, best_motion, difference_prior, memory_of, noise_factors
 from mv3d.reconstruct.sides import SidesConfig, paired_groups, repaired_rays, swapped_sides
-from mv3d.reconstruct.trajectories import RIDGE, Motion, Rays, make_rays, newton_step
+from mv3d.reconstruct.trajectories import RIDGE, JointRays, Motion, make_rays, newton_step
 
 # Transitions of good observations before they are learnt: one in twenty is a blunder, two frames long.
 ENTER, LEAVE = 0.03, 0.5
@@ -65,11 +65,12 @@ class Fit:
         config: SequenceConfig,
         model: SequenceModel,
         delay: np.ndarray | None,
+        starts: tuple[int, ...] = (),
     ) -> None:
         self.config, self.model, self.times = config, model, times
         self._order = min(config.derivative, len(times) - 1)
-        self._band = difference_prior(times, self._order)
-        self._rows = len(times) - self._order
+        self._band = difference_prior(times, self._order, starts)
+        self._rows = len(times) - self._order * (1 + len(starts))
         delay = np.zeros((len(times), len(observations.rig))) if delay is None else delay
         self._first = self._rays = make_rays(observations, per_frame.noise_px, model.joints, times, delay)
         self.x = np.stack([_start(per_frame.xyz[:, j]) for j in model.joints])
@@ -84,11 +85,11 @@ class Fit:
         self.good = np.ones(self._rays.weight.shape)
 
     @property
-    def rays(self) -> Rays:
+    def rays(self) -> JointRays:
         """The observations with sides put right and the noise that the model says."""
         return self._with_noise(self._rays)
 
-    def _with_noise(self, rays: Rays) -> Rays:
+    def _with_noise(self, rays: JointRays) -> JointRays:
         noise2 = (self.model.noise**2)[:, None, None]
         variance = np.maximum(rays.variance * noise2, _LEAST_NOISE_PX**2)
         ratio = rays.variance / (variance * self.model.memory)

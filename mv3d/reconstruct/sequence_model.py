@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mv3d.reconstruct import sequence_kernels
-from mv3d.reconstruct.trajectories import Bones, Motion, Rays
+from mv3d.reconstruct.trajectories import Bones, JointRays, Motion
 
 # Strengths tried per joint, as rms of the k-th derivative times the frame interval to the power k - 1/2, m.
 # From a statue's (0.1 mm) to a fast wrist's.
@@ -57,10 +57,17 @@ def strengths_of(
     return interval ** (2 * order - 1) / rms_m**2
 
 
-def difference_prior(times: Float[np.ndarray, " frame"], order: int) -> Float[np.ndarray, "frame width"]:
+def difference_prior(
+    times: Float[np.ndarray, " frame"], order: int, starts: tuple[int, ...] = ()
+) -> Float[np.ndarray, "frame width"]:
     """Lower band of D^T W D, with D the divided differences that estimate the derivative of this order.
 
     The rows of D are weighted by the time they stand for, so that irregular frames weigh as regular ones do.
+
+    Args:
+        times: s.
+        order: of the derivative.
+        starts: frames at which a new piece begins that nothing ties to the frame before.
     """
     count = len(times) - order
     band = np.zeros((len(times), order + 1))
@@ -68,6 +75,8 @@ def difference_prior(times: Float[np.ndarray, " frame"], order: int) -> Float[np
     gaps = t[:, :, None] - t[:, None, :] + np.eye(order + 1)
     row = np.prod(np.arange(1, order + 1)) / gaps.prod(2)
     weight = (t[:, -1] - t[:, 0]) / order
+    for start in starts:
+        weight[max(start - order, 0) : start] = 0.0
     for k in range(order + 1):
         for m in range(order + 1 - k):
             band[k + m : k + m + count, k] += weight * row[:, m] * row[:, k + m]
@@ -86,7 +95,7 @@ def best_motion(
 
 
 def noise_factors(
-    rays: Rays,
+    rays: JointRays,
     residual: Float[np.ndarray, "joint frame view 2"],
     good: Float[np.ndarray, "joint frame view"],
 ) -> Float[np.ndarray, " joint"]:

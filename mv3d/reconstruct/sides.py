@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from mv3d.data.skeleton import Skeleton
 from mv3d.reconstruct import state_kernels
 from mv3d.reconstruct.observations import Observations
-from mv3d.reconstruct.trajectories import Rays
+from mv3d.reconstruct.trajectories import JointRays
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def paired_groups(skeleton: Skeleton) -> list[list[tuple[int, int]]]:
 
 
 def swapped_sides(
-    rays: Rays, x: Float[np.ndarray, "joint frame 3"], groups: list[list[tuple[int, int]]], config: SidesConfig
+    rays: JointRays, x: Float[np.ndarray, "joint frame 3"], groups: list[list[tuple[int, int]]], config: SidesConfig
 ) -> Bool[np.ndarray, "joint frame view"]:
     """Where a joint's observation belongs to its mirror joint.
 
@@ -74,14 +74,14 @@ def swapped_sides(
     return out
 
 
-def _log_likelihood(rays: Rays, x: np.ndarray, config: SidesConfig) -> Float[np.ndarray, "joint frame view"]:
+def _log_likelihood(rays: JointRays, x: np.ndarray, config: SidesConfig) -> Float[np.ndarray, "joint frame view"]:
     """Of each observation under its joint's trajectory; 0 where unseen. A share of blunders bounds it from below."""
     square = (rays.residuals(x) ** 2).sum(-1) / (config.widening * rays.variance)
     density = (1 - config.blunder_share) * np.exp(-0.5 * square) + config.blunder_share * 1e-2
     return np.where(np.isnan(square), 0.0, np.log(density))
 
 
-def repaired_rays(rays: Rays, swapped: Bool[np.ndarray, "joint frame view"], other: np.ndarray) -> Rays:
+def repaired_rays(rays: JointRays, swapped: Bool[np.ndarray, "joint frame view"], other: np.ndarray) -> JointRays:
     """The rays with swapped observations given to the joint that they belong to; `other` is each joint's mirror."""
 
     def exchange(array: np.ndarray) -> np.ndarray:

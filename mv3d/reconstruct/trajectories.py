@@ -26,7 +26,7 @@ _BONE_SCALE = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rays:
+class JointRays:
     """Observations joint by joint, for the kernels.
 
     Attributes:
@@ -72,14 +72,14 @@ def make_rays(
     joints: Int[np.ndarray, " usable"],
     times: Float[np.ndarray, " frame"],
     delay: Float[np.ndarray, "frame view"],
-) -> Rays:
+) -> JointRays:
     """Observations of the given joints; `noise_px` is each one's standard deviation, whatever its score."""
 
     def by_joint(array: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(np.moveaxis(array[:, :, joints], 2, 0))
 
     seen = observations.seen
-    return Rays(
+    return JointRays(
         times,
         delay,
         np.ascontiguousarray(observations.rig.centers),
@@ -131,7 +131,7 @@ def no_bones() -> Bones:
 
 def newton_step(
     x: Float[np.ndarray, "joint frame 3"],
-    rays: Rays,
+    rays: JointRays,
     support: Float[np.ndarray, "joint frame view"],
     motion: Motion,
     bones: Bones,
