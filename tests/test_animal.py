@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mv3d.cli import main
 from mv3d.config import Config
 from mv3d.data.poses import MISSING, Poses2D, Poses3D
 from mv3d.data.rig import Rig
@@ -124,3 +125,20 @@ def test_without_a_skeleton_the_joints_have_the_names_of_the_file(reconstructed,
     )
     assert found.poses3d.skeleton.keypoints == result.poses3d.skeleton.keypoints
     assert found.poses3d.skeleton.bones == ()
+
+
+def test_from_the_command_line(reconstructed, example, tmp_path):
+    result, _, _, _ = reconstructed
+    source = result.outputs["pose3d"].parent
+    arguments = [
+        "--rig",
+        str(source / "cameras.yaml"),
+        "--keypoints",
+        str(source / "dlc"),
+        "--fps",
+        str(FPS),
+        "--quiet",
+    ]
+    arguments += ["--keypoint-format", "deeplabcut", "--skeleton", str(example), "--out", str(tmp_path / "o.npz")]
+    main(["reconstruct", *arguments])
+    np.testing.assert_array_equal(Poses3D.load(tmp_path / "o.npz").xyz, result.poses3d.xyz)

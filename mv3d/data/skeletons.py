@@ -239,6 +239,7 @@ def skeleton_named(name: str) -> Skeleton:
 
 
 def joints_of(skeleton: Skeleton, what: Side) -> tuple[int, ...]:
-    """Indices of the joints of both legs (hips and feet included), of both arms (shoulders included), or of all."""
-    names = {"all": skeleton.keypoints, "legs": (*_LEGS, *_FEET), "arms": _ARMS}[what]
+    """Indices of the joints of both legs (hips and feet included), of both arms (shoulders and hands), or of all."""
+    hands = tuple(name for name in skeleton.keypoints if name.startswith(("LHand_", "RHand_")))
+    names = {"all": skeleton.keypoints, "legs": (*_LEGS, *_FEET), "arms": (*_ARMS, *hands)}[what]
     return skeleton.indices(names)

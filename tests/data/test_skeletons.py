@@ -15,6 +15,7 @@ from mv3d.data.skeletons import (
     LIMB_JOINTS,
     MPI_15,
     SKELETONS,
+    joints_of,
     skeleton_named,
     with_hands_and_face,
 )
@@ -218,3 +219,9 @@ def test_hands_and_face_are_appended_once() -> None:
     assert with_hands_and_face(COCO_133, True, 68) is COCO_133
     assert (whole.index("LHand_Wrist"), whole.index("LHand_Thumb1")) in whole.bones
     assert (whole.index("Neck"), whole.index("RShoulder")) in whole.bones
+
+
+def test_hands_go_with_the_arms() -> None:
+    whole = with_hands_and_face(BODY_25, True, 0)
+    assert len(joints_of(whole, "arms")) == 6 + 42
+    assert whole.index("LHand_Wrist") not in joints_of(whole, "legs")
