@@ -1,164 +1,147 @@
-"""Accuracy and speed of the reconstruction against plain triangulation, all on the same keypoints.
+"""Accuracy, honesty and speed of the reconstruction on keypoints with truth, next to its peers.
 
-    python scripts/bench_reconstruct.py [KEYPOINTS.npz ...] [--frames 1000] [--json OUT.json]
+    python scripts/bench_reconstruct.py --generator GEN.py --peer-python Pose2Sim=VENV/bin/python \
+        --peer-python aniposelib=VENV/bin/python --json bench_reconstruct.json
+    python scripts/bench_reconstruct.py --quick            # 2 seeds of 300 frames
+    python scripts/bench_reconstruct.py --families correlated hard --views 4
 
-Without files it makes its own walkers. A file holds K (C, 3, 3), D (C, n), R, t, size, kp (C, F, J, 2) px,
-conf (C, F, J), gt (F, J, 3) m of BODY_25 and fps. Peers of the same run: the linear triangulation of all views that
-OpenPose and aniposelib start from, and OpenCV's of the best pair of views. Times are medians of several runs, in points
-(joints of a frame) per second of process time.
+mv3d runs through `reconstruct_person`, as its commands do, once a mode. Families are those of
+`mv3d.synthetic.families`, and with --generator those of a module with generate(cams, frames, seed, hard=, dist=,
+scores=): main, hard, main-distorted, hard-scored. Peers run in Python environments of their own (pip install
+pose2sim==0.10.49, aniposelib==0.8) on the same keypoints, lens distortion undone for them. EasyMocap is not on PyPI and
+is left out. Every cell is "median / worst" over the seeds; points are joints of a frame, per second of process time of
+one thread. Long sessions: bench_hours.py; plots: bench_plots.py; fixed lag: bench_fixed_lag.py.
 """
 
 import argparse
 import json
 import platform
-import time
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
+from bench_generator import GENERATED, generated_trial
+from bench_peers import PEERS, Peer, peers_of, run_peer
+from bench_reconstruct_measures import (
+    COLUMNS,
+    Found,
+    measure,
+    over_seeds,
+    run_linear,
+    run_mv3d,
+    table_line,
+    use_one_thread,
+)
 
-from mv3d.data.camera import Camera
-from mv3d.data.lens import Pinhole
-from mv3d.data.rig import Rig
-from mv3d.data.skeletons import BODY_25
-from mv3d.geometry.triangulation import triangulate_dlt
-from mv3d.reconstruct.observations import observe as undo_lenses
-from mv3d.reconstruct.per_frame import TriangulationConfig, triangulate_frames
-from mv3d.reconstruct.sequence import smooth_sequence
-from mv3d.reconstruct.sequence_fit import SequenceConfig
-from mv3d.synthetic.observations import observe
-from mv3d.synthetic.performer import walking_person
-from mv3d.synthetic.rigs import camera_ring
+from mv3d.errors import Mv3dError
+from mv3d.synthetic.families import FAMILIES, Trial, make_trial
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Case:
-    """Keypoints with their truth."""
-
-    name: str
-    rig: Rig
-    xy: np.ndarray  # (frame, view, joint, 2) px
-    score: np.ndarray  # (frame, view, joint)
-    truth: np.ndarray  # (frame, joint, 3) m
-    timestamps: np.ndarray
-
-
-def synthetic_case(views: int, frames: int, seed: int) -> Case:
-    """A walker with 2 px of noise, 10 % missing and 5 % wrong by 40 to 300 px."""
-    rig = camera_ring(views, seed=seed)
-    truth, timestamps = walking_person(frames, seed=seed)
-    poses = observe(rig, truth, timestamps, BODY_25, seed=seed)
-    xy = np.stack([poses[name].xy[:, 0] for name in rig.names], axis=1)
-    score = np.stack([poses[name].score[:, 0] for name in rig.names], axis=1)
-    return Case(f"{views} views, seed {seed}", rig, xy.astype(float), score.astype(float), truth, timestamps)
-
-
-def file_case(path: Path) -> Case:
-    """Keypoints of a generator's file."""
-    with np.load(path, allow_pickle=False) as d:
-        cameras = [
-            Camera(f"cam{i}", (int(w), int(h)), Pinhole(d["K"][i], d["D"][i]), d["R"][i], d["t"][i])
-            for i, (w, h) in enumerate(d["size"])
-        ]
-        times = np.arange(len(d["gt"])) / float(d["fps"])
-        score = np.nan_to_num(np.moveaxis(d["conf"], 0, 1))
-        return Case(path.stem, Rig(tuple(cameras)), np.moveaxis(d["kp"], 0, 1), score, d["gt"], times)
-
-
-def linear(case: Case) -> np.ndarray:
-    """DLT of all views, lens distortion undone."""
-    x_norm, P = _normalised(case)
-    frames, _, joints = case.score.shape
-    rows = np.moveaxis(x_norm, 1, 2).reshape(frames * joints, len(case.rig), 2)
-    weight = (np.moveaxis(case.score, 1, 2).reshape(len(rows), -1) > 0).astype(float)
-    return triangulate_dlt(P, rows, weight).reshape(frames, joints, 3)
-
-
-def best_pair(case: Case) -> np.ndarray:
-    """OpenCV's triangulatePoints of the two views with the highest scores, first come where they are equal."""
-    x_norm, P = _normalised(case)
-    frames, views, joints = case.score.shape
-    order = np.argsort(-case.score, axis=1, kind="stable")[:, :2]
-    out = np.full((frames, joints, 3), np.nan)
-    for a in range(views):
-        for b in range(views):
-            f, j = np.nonzero(
-                (order[:, 0] == a) & (order[:, 1] == b) & (np.take_along_axis(case.score, order, 1)[:, 1] > 0)
-            )
-            if len(f):
-                h = cv2.triangulatePoints(P[a], P[b], x_norm[f, a, j].T, x_norm[f, b, j].T)
-                out[f, j] = (h[:3] / h[3]).T
-    return out
-
-
-def _normalised(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    rays = np.stack([camera.lens.unproject(case.xy[:, v]) for v, camera in enumerate(case.rig)], axis=1)
-    return rays[..., :2] / rays[..., 2:], np.stack([np.hstack([c.R, c.t[:, None]]) for c in case.rig])
-
-
-def robust_frames(case: Case) -> np.ndarray:
-    """mv3d, every frame on its own."""
-    return triangulate_frames(undo_lenses(case.rig, case.xy, case.score), TriangulationConfig()).xyz
-
-
-def robust_sequence(case: Case) -> np.ndarray:
-    """mv3d, the whole sequence."""
-    seen = undo_lenses(case.rig, case.xy, case.score)
-    per_frame = triangulate_frames(seen, TriangulationConfig())
-    return smooth_sequence(seen, per_frame, BODY_25, case.timestamps, SequenceConfig()).xyz
-
-
-METHODS: dict[str, Callable[[Case], np.ndarray]] = {
-    "OpenCV, best pair": best_pair,
-    "DLT, all views": linear,
-    "mv3d, per frame": robust_frames,
-    "mv3d, sequence": robust_sequence,
+OWN_METHODS: dict[str, Callable[[Trial], Found]] = {
+    "DLT, all views": run_linear,
+    "mv3d, per frame": lambda trial: run_mv3d(trial, "frame"),
+    "mv3d, sequence": lambda trial: run_mv3d(trial, "sequence"),
 }
 
 
-def measure(case: Case, method: Callable[[Case], np.ndarray], repeats: int) -> dict[str, float]:
-    """Error in mm against the truth, coverage, and speed."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        found = method(case)
-        seconds.append(time.process_time() - start)
-    error = np.linalg.norm(found - case.truth, axis=-1) * 1e3
-    return {
-        "mean_mm": float(np.nanmean(error)),
-        "p99_mm": float(np.nanpercentile(error, 99)),
-        "over_50mm": float(np.nanmean(error > 50)),
-        "coverage": float(np.isfinite(error).mean()),
-        "points_per_s": float(error.size / np.median(seconds)),
-    }
-
-
 def main() -> None:
-    """Print the table and write the JSON."""
+    """Run every family, print the table as it grows, write the JSON after every family."""
+    arguments = _arguments()
+    use_one_thread()
+    warnings.filterwarnings("ignore", category=RuntimeWarning)  # means over joints that are never seen
+    peers = peers_of(arguments.peer_python)
+    print("| family | views | method | " + " | ".join(column.heading for column in COLUMNS) + " |")
+    print("|---" * (3 + len(COLUMNS)) + "|")
+    document = {"machine": platform.processor() or platform.machine(), "frames": arguments.frames, "results": []}
+    warmed: set[int] = set()
+    for family in arguments.families:
+        for views in _views(family, arguments.views):
+            if views not in warmed:  # numba compiles before the clock starts
+                _warm_up(views)
+                warmed.add(views)
+            document["results"] += _family(family, views, arguments, peers)
+            if arguments.json:
+                arguments.json.write_text(json.dumps(document, indent=1))
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("keypoints", nargs="*", type=Path, help="npz files; synthetic walkers without")
+    parser.add_argument("--families", nargs="+", help="all by default")
+    parser.add_argument("--views", nargs="+", type=int, default=[4, 8])
+    parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--frames", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="2 seeds of 300 frames")
+    parser.add_argument("--generator", type=Path, help="a module with generate(), for the families main and hard")
+    parser.add_argument("--peer-python", action="append", default=[], metavar="NAME=PATH", help="peer's interpreter")
+    parser.add_argument("--peer-seeds", type=int, default=10, help="peers take minutes a seed")
+    parser.add_argument("--peer-families", nargs="+", help="families on which the peers run; all by default")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    for method in METHODS.values():  # numba compiles before the clock starts
-        method(synthetic_case(4, 20, 0))
-    cases = [file_case(p) for p in arguments.keypoints]
-    cases = cases or [synthetic_case(v, arguments.frames, s) for v, s in ((4, 0), (4, 1), (8, 0))]
-    print(f"{'':<22}{'method':<20}{'mean mm':>9}{'99 % mm':>9}{'>50 mm':>9}{'covered':>9}{'points/s':>11}")
-    results = {}
-    for case in cases:
-        for name, method in METHODS.items():
-            row = results[f"{case.name}: {name}"] = measure(case, method, arguments.repeats)
-            print(
-                f"{case.name:<22}{name:<20}{row['mean_mm']:>9.2f}{row['p99_mm']:>9.1f}{row['over_50mm']:>9.2%}"
-                f"{row['coverage']:>9.1%}{row['points_per_s']:>11,.0f}"
-            )
-    if arguments.json:
-        document = {"machine": platform.processor() or platform.machine(), "results": results}
-        arguments.json.write_text(json.dumps(document, indent=1))
+    if arguments.quick:
+        arguments.seeds, arguments.frames = 2, 300
+    known = [*(GENERATED if arguments.generator else ()), *FAMILIES]
+    arguments.families = arguments.families or known
+    unknown = [name for name in arguments.families if name not in known]
+    if unknown:
+        parser.error(f"no family {', '.join(unknown)}; there are {', '.join(known)} (main and hard need --generator)")
+    return arguments
+
+
+def _views(family: str, asked: list[int]) -> tuple[int, ...]:
+    own = FAMILIES[family].views if family in FAMILIES else None
+    return own or tuple(asked)
+
+
+def _trial(family: str, views: int, seed: int, arguments: argparse.Namespace) -> Trial:
+    if family in GENERATED:
+        return generated_trial(arguments.generator, family, views, arguments.frames, seed)
+    return make_trial(FAMILIES[family], views, arguments.frames, seed)
+
+
+def _warm_up(views: int) -> None:
+    trial = make_trial(FAMILIES["clean-noise"], views, 60, 0)
+    for method in OWN_METHODS.values():
+        method(trial)
+
+
+def _family(family: str, views: int, arguments: argparse.Namespace, peers: dict[str, Peer]) -> list[dict]:
+    """Measure all methods on all seeds and print one line a method."""
+    measured: dict[str, list[dict[str, float]]] = {}
+    failures: dict[str, str] = {}
+    for seed in range(arguments.seeds):
+        trial = _trial(family, views, seed, arguments)
+        for name, method in OWN_METHODS.items():
+            _measure_into(measured, failures, name, trial, lambda t, m=method: m(t))
+        if seed < arguments.peer_seeds and family in (arguments.peer_families or [family]):
+            for name, peer in peers.items():
+                _measure_into(measured, failures, name, trial, lambda t, p=peer: run_peer(p, t))
+    results = []
+    for name, rows in measured.items():
+        summary = over_seeds(rows)
+        note = f" ({len(rows)} seeds)" if len(rows) < arguments.seeds else ""
+        print(f"| {family} | {views} | {name}{note} | {table_line(summary)} |", flush=True)
+        results.append({"family": family, "views": views, "method": name, "seeds": rows, "summary": summary})
+    for name, problem in failures.items():
+        print(f"| {family} | {views} | {name}: {problem} |" + " |" * len(COLUMNS), flush=True)
+    for name in PEERS:
+        if name not in peers:
+            print(f"| {family} | {views} | {name}: not installed |" + " |" * len(COLUMNS), flush=True)
+    return results
+
+
+def _measure_into(
+    measured: dict[str, list[dict[str, float]]],
+    failures: dict[str, str],
+    name: str,
+    trial: Trial,
+    method: Callable[[Trial], Found],
+) -> None:
+    """One seed of one method. A failure is a line of the table, not the end of the run."""
+    try:
+        found = method(trial)
+    except (Mv3dError, ValueError, ArithmeticError, RuntimeError) as error:
+        failures[name] = f"failed, {type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        return
+    measured.setdefault(name, []).append(measure(trial, found))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def walking_person(
     t = np.arange(frames) / fps
     path, heading, distance = _figure_of_eight(t, reach, rng)
     segments = _gait(t, heading, 2 * np.pi * distance / _STRIDE, 1.0, rng)
-    return _posed(segments, path, height, skeleton, rng), t
+    return pose_on_floor(segments, path, height, skeleton, rng), t
 
 
 def standing_person(
@@ -80,8 +80,8 @@ def standing_person(
     rng = np.random.default_rng(seed)
     t = np.arange(frames) / fps
     segments = _gait(t, np.full(frames, heading), np.zeros(frames), 0.1, rng)
-    path = np.array(position) + 0.02 * np.stack([_drift(t, 0.2, rng), _drift(t, 0.2, rng)], axis=-1)
-    return _posed(segments, path, height, skeleton, rng)
+    path = np.array(position) + 0.02 * np.stack([drift(t, 0.2, rng), drift(t, 0.2, rng)], axis=-1)
+    return pose_on_floor(segments, path, height, skeleton, rng)
 
 
 def _figure_of_eight(
@@ -104,11 +104,11 @@ def _gait(
     """World rotations (frame, 3, 3) of the body segments; `vigour` scales what walking moves."""
     phase = phase + rng.uniform(0, 2 * np.pi)
     sway = vigour * np.sin(phase)
-    lean = _turn(_Y, 0.06 * vigour + 0.04 * _drift(t, 0.15, rng)) @ _turn(_X, 0.04 * sway)
-    pelvis = _turn(_Z, heading) @ lean @ _turn(_Z, 0.08 * sway)
+    lean = turn(_Y, 0.06 * vigour + 0.04 * drift(t, 0.15, rng)) @ turn(_X, 0.04 * sway)
+    pelvis = turn(_Z, heading) @ lean @ turn(_Z, 0.08 * sway)
     # The trunk only twists about its own length, so the neck keeps its distance to both hips.
-    trunk = pelvis @ _turn(_Z, -0.18 * sway)
-    head = trunk @ _turn(_Z, 0.5 * _drift(t, 0.2, rng)) @ _turn(_Y, 0.2 * _drift(t, 0.15, rng))
+    trunk = pelvis @ turn(_Z, -0.18 * sway)
+    head = trunk @ turn(_Z, 0.5 * drift(t, 0.2, rng)) @ turn(_Y, 0.2 * drift(t, 0.15, rng))
     segments = {"pelvis": pelvis, "trunk": trunk, "head": head}
     for side, outwards, step in (("R", -1.0, phase), ("L", 1.0, phase + np.pi)):
         segments |= _leg(side, outwards, step, vigour, pelvis)
@@ -121,9 +121,9 @@ def _leg(side: str, outwards: float, step: np.ndarray, vigour: float, pelvis: np
     hip = vigour * (0.12 + 0.45 * np.sin(step))
     swing = 0.5 * (1 + np.cos(step))  # 1 in mid-swing, when the thigh moves forward fastest
     knee = 0.08 + vigour * 1.0 * swing**2
-    thigh = pelvis @ _turn(_X, np.full_like(step, outwards * 0.03)) @ _turn(_Y, -hip)
-    shank = thigh @ _turn(_Y, knee)
-    foot = shank @ _turn(_Y, hip - knee - 0.25 * vigour * np.sin(step)) @ _turn(_Z, np.full_like(step, outwards * 0.12))
+    thigh = pelvis @ turn(_X, np.full_like(step, outwards * 0.03)) @ turn(_Y, -hip)
+    shank = thigh @ turn(_Y, knee)
+    foot = shank @ turn(_Y, hip - knee - 0.25 * vigour * np.sin(step)) @ turn(_Z, np.full_like(step, outwards * 0.12))
     return {f"{side}thigh": thigh, f"{side}shank": shank, f"{side}foot": foot}
 
 
@@ -141,14 +141,29 @@ def _arm(
     raised = vigour * np.maximum(0, np.sin(rhythm)) ** 3
     swing = -0.4 * vigour * np.sin(step) * (1 - raised)
     elbow = 0.2 + vigour * (0.25 - 0.15 * np.sin(step)) + 0.9 * raised * np.sin(rhythm * 2) ** 2
-    upper_arm = trunk @ _turn(_X, outwards * (0.12 + 2.4 * raised)) @ _turn(_Y, -swing)
-    return {f"{side}upper_arm": upper_arm, f"{side}forearm": upper_arm @ _turn(_Y, -elbow)}
+    upper_arm = trunk @ turn(_X, outwards * (0.12 + 2.4 * raised)) @ turn(_Y, -swing)
+    return {f"{side}upper_arm": upper_arm, f"{side}forearm": upper_arm @ turn(_Y, -elbow)}
 
 
-def _posed(
-    segments: dict[str, np.ndarray], path: np.ndarray, height: float, skeleton: Skeleton, rng: np.random.Generator
-) -> np.ndarray:
-    """Forward kinematics, then the whole body set down on the floor along its path."""
+def pose_on_floor(
+    segments: dict[str, Float[np.ndarray, "frame 3 3"]],
+    path: Float[np.ndarray, "frame 2"],
+    height: float,
+    skeleton: Skeleton,
+    rng: np.random.Generator,
+    lift: float | Float[np.ndarray, " frame"] = 0.0,
+) -> Float[np.ndarray, "frame joint 3"]:
+    """Forward kinematics, then the whole body set down on the floor along its path, or `lift` m above it.
+
+    Args:
+        segments: world rotations of pelvis, trunk, head and, with R and L before them, thigh, shank, foot, upper_arm
+            and forearm.
+        path: ground position (x, y) of the middle of the hips, m.
+        height: of the body, m.
+        skeleton: any whose joints are among those of BODY_25.
+        rng: draws the proportions of the body.
+        lift: of the lowest foot above the floor, m.
+    """
     joints = {"MidHip": np.zeros((len(path), 3))}
     for name, (parent, segment, offset) in _proportions(rng).items():
         joints[name] = joints[parent] + segments[segment] @ (height * offset)
@@ -158,7 +173,7 @@ def _posed(
     if unknown:
         raise ValueError(f"the performer has no {', '.join(unknown)}; skeletons of BODY_25's joints are possible")
     xyz = np.stack([joints[name] for name in skeleton.keypoints], axis=1)
-    return xyz + np.concatenate([path, -floor[:, None]], axis=-1)[:, None]
+    return xyz + np.concatenate([path, (lift - floor)[:, None]], axis=-1)[:, None]
 
 
 def _proportions(rng: np.random.Generator) -> dict[str, tuple[str, str, np.ndarray]]:
@@ -173,11 +188,12 @@ def _proportions(rng: np.random.Generator) -> dict[str, tuple[str, str, np.ndarr
     return table
 
 
-def _turn(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
+def turn(axis: Float[np.ndarray, "3"], angle: Float[np.ndarray, " frame"]) -> Float[np.ndarray, "frame 3 3"]:
+    """Rotations by `angle` (rad) about one axis."""
     return rotation_from_vector(angle[:, None] * axis)
 
 
-def _drift(t: np.ndarray, hz: float, rng: np.random.Generator) -> np.ndarray:
+def drift(t: Float[np.ndarray, " frame"], hz: float, rng: np.random.Generator) -> Float[np.ndarray, " frame"]:
     """Slow smooth wandering within -1 to 1: three sines whose periods share no multiple."""
     rates, phases = 2 * np.pi * hz * np.array([1.0, 1.618, 2.414]), rng.uniform(0, 2 * np.pi, 3)
     return np.sin(t[:, None] * rates + phases).mean(-1)
