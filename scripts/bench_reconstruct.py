@@ -51,6 +51,9 @@ def main() -> None:
     peers = peers_of(arguments.peer_python)
     print("| family | views | method | " + " | ".join(column.heading for column in COLUMNS) + " |")
     print("|---" * (3 + len(COLUMNS)) + "|")
+    for name in PEERS:
+        if name not in peers:
+            print(f"| | | {name}: not installed |" + " |" * len(COLUMNS))
     document = {"machine": platform.processor() or platform.machine(), "frames": arguments.frames, "results": []}
     warmed: set[int] = set()
     for family in arguments.families:
@@ -122,9 +125,6 @@ def _family(family: str, views: int, arguments: argparse.Namespace, peers: dict[
         results.append({"family": family, "views": views, "method": name, "seeds": rows, "summary": summary})
     for name, problem in failures.items():
         print(f"| {family} | {views} | {name}: {problem} |" + " |" * len(COLUMNS), flush=True)
-    for name in PEERS:
-        if name not in peers:
-            print(f"| {family} | {views} | {name}: not installed |" + " |" * len(COLUMNS), flush=True)
     return results
 
 
