@@ -62,7 +62,7 @@ def run_peer(peer: Peer, trial: Trial) -> Found:
     """
     with tempfile.TemporaryDirectory() as folder:
         question, answer = Path(folder) / "trial.npz", Path(folder) / "found.npz"
-        np.savez(question, **_exchange(trial))
+        np.savez(question, allow_pickle=False, **_exchange(trial))
         command = [str(peer.python), str(peer.worker), peer.method, str(question), str(answer)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_S, check=False)

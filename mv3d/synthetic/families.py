@@ -85,36 +85,38 @@ class Family:
     views: tuple[int, ...] | None = None
 
 
-_BURSTS = Faults(missing=0.15, missing_frames=20)
-_DRIFTS = Faults(wrong_px=(15, 90), wrong_frames=12)
-_CORRELATED = Faults(noise_px=1.0, bias_px=2.0, correlated_px=2.0, wrong_frames=10, wrong_px=(15, 150), offset_frames=1)
+_BURSTS = Faults(missing=0.15, missing_frames=20.0)
+_DRIFTS = Faults(wrong_px=(15.0, 90.0), wrong_frames=12.0)
+_CORRELATED = Faults(
+    noise_px=1.0, bias_px=2.0, correlated_px=2.0, wrong_frames=10.0, wrong_px=(15.0, 150.0), offset_frames=1.0
+)
 FAMILIES: dict[str, Family] = {
     "clean-noise": Family(),
     "correlated": Family(faults=_CORRELATED, calibration_px=1.5),
     "correlated-dance": Family("dance", faults=_CORRELATED, calibration_px=1.5),
     "bias": Family(faults=Faults(bias_px=3.0)),
     "calibration": Family(calibration_px=1.5),
-    "offsets": Family("dance", faults=Faults(offset_frames=1)),
+    "offsets": Family("dance", faults=Faults(offset_frames=1.0)),
     "jump": Family("jump"),
     "sit": Family("sit"),
     "wave": Family("wave"),
     "box": Family("box"),
     "dance": Family("dance"),
-    "dance-25fps": Family("dance", fps=25),
-    "walk-30fps": Family(fps=30),
-    "walk-120fps": Family(fps=120),
+    "dance-25fps": Family("dance", fps=25.0),
+    "walk-30fps": Family(fps=30.0),
+    "walk-120fps": Family(fps=120.0),
     "few-and-many": Family(views=(3, 16)),
-    "arc": Family(rig=RigKind(span_deg=120)),
-    "narrow": Family(rig=RigKind(radius=12, focal=2600)),
-    "wide": Family(rig=RigKind(radius=3, focal=620, distortion=(-0.12, 0.05, 3e-4, -3e-4, 0))),
-    "fisheye": Family(rig=RigKind(radius=3, focal=620, distortion=(-0.02, 0.003, 0, 0), fisheye=True)),
+    "arc": Family(rig=RigKind(span_deg=120.0)),
+    "narrow": Family(rig=RigKind(radius=12.0, focal=2600.0)),
+    "wide": Family(rig=RigKind(radius=3.0, focal=620.0, distortion=(-0.12, 0.05, 3e-4, -3e-4, 0.0))),
+    "fisheye": Family(rig=RigKind(radius=3.0, focal=620.0, distortion=(-0.02, 0.003, 0.0, 0.0), fisheye=True)),
     "bursts": Family(faults=_BURSTS),
     "drifts": Family(faults=_DRIFTS),
-    "leg-swaps": Family(faults=Faults(leg_swap=0.08, swap_frames=15)),
-    "body-swaps": Family(faults=Faults(body_swap=0.08, swap_frames=15)),
+    "leg-swaps": Family(faults=Faults(leg_swap=0.08, swap_frames=15.0)),
+    "body-swaps": Family(faults=Faults(body_swap=0.08, swap_frames=15.0)),
     "blackout": Family(faults=Faults(blackout_s=1.5)),
     "hard-dance": Family(
-        "dance", faults=replace(_DRIFTS, missing_frames=15, leg_swap=0.04, body_swap=0.02, blackout_s=0.3)
+        "dance", faults=replace(_DRIFTS, missing_frames=15.0, leg_swap=0.04, body_swap=0.02, blackout_s=0.3)
     ),
 }
 """The families by name."""
