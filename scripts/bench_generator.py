@@ -1,8 +1,8 @@
 """Trials of a generator that is not part of this project, given by the path of its module (for bench_reconstruct.py).
 
 The module has generate(cams, frames, seed, hard=, dist=, scores=) and returns K (view, 3, 3), D (view, n), R, t,
-size (view, 2), kp (view, frame, joint, 2) px, conf (view, frame, joint), gt (frame, joint, 3) m of BODY_25, bones (bone, 2)
-that are constant in gt, and fps.
+size (view, 2), kp (view, frame, joint, 2) px, conf (view, frame, joint), gt (frame, joint, 3) m of BODY_25, the bones
+(bone, 2) that are constant in gt, and fps.
 """
 
 import importlib.util
