@@ -1,7 +1,8 @@
 """Trials of a generator that is not part of this project, given by the path of its module (for bench_reconstruct.py).
 
 The module has generate(cams, frames, seed, hard=, dist=, scores=) and returns K (view, 3, 3), D (view, n), R, t,
-size (view, 2), kp (view, frame, joint, 2) px, conf (view, frame, joint), gt (frame, joint, 3) m of BODY_25, and fps.
+size (view, 2), kp (view, frame, joint, 2) px, conf (view, frame, joint), gt (frame, joint, 3) m of BODY_25, the bones
+(bone, 2) that are constant in gt, and fps.
 """
 
 import importlib.util
@@ -35,7 +36,8 @@ def generated_trial(module: Path, family: str, views: int, frames: int, seed: in
     ]
     times = np.arange(frames) / float(d["fps"])
     xy, score = np.moveaxis(d["kp"], 0, 1), np.nan_to_num(np.moveaxis(d["conf"], 0, 1))
-    return Trial(Rig(tuple(cameras)), xy, score, d["gt"], times, BODY_25)
+    bones = tuple((int(a), int(b)) for a, b in d["bones"])
+    return Trial(Rig(tuple(cameras)), xy, score, d["gt"], times, BODY_25, bones)
 
 
 @cache

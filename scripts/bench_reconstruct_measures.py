@@ -149,9 +149,5 @@ def _in_ellipsoid(found: Found, truth: np.ndarray, measured: np.ndarray) -> floa
 
 def _bone_sd_mm(xyz: np.ndarray, trial: Trial) -> float:
     """Standard deviation of the length over time, mean over the bones that are rigid in the truth."""
-    spreads = []
-    for a, b in trial.skeleton.bones:
-        if np.ptp(np.linalg.norm(trial.truth[:, a] - trial.truth[:, b], axis=-1)) < 1e-6:
-            length = np.linalg.norm(xyz[:, a] - xyz[:, b], axis=-1)
-            spreads.append(_of(np.nanstd, length) * 1e3)
-    return _of(np.nanmean, np.array(spreads))
+    lengths = [np.linalg.norm(xyz[:, a] - xyz[:, b], axis=-1) for a, b in trial.bones]
+    return _of(np.nanmean, np.array([_of(np.nanstd, length) for length in lengths])) * 1e3

@@ -14,6 +14,7 @@ from mv3d.data.skeletons import BODY_25
 from mv3d.geometry.rotations import rotation_from_vector
 from mv3d.synthetic.faults import Faults, detect
 from mv3d.synthetic.motions import moving_person
+from mv3d.synthetic.performer import BONES
 from mv3d.synthetic.rigs import camera_ring
 
 _HEIGHTS_M = (1.2, 1.95)
@@ -30,6 +31,8 @@ class Trial:
         truth: (frame, joint, 3) m.
         timestamps: (frame,) s.
         skeleton: names of the joints.
+        bones: pairs of joints whose distance is constant in the truth. They are the performer's, not the skeleton's: a
+            solver holds the skeleton's bones constant, and would be judged by what it was told.
     """
 
     rig: Rig
@@ -38,6 +41,7 @@ class Trial:
     truth: np.ndarray
     timestamps: np.ndarray
     skeleton: Skeleton
+    bones: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,8 @@ def make_trial(family: Family, views: int, frames: int, seed: int) -> Trial:
     truth, timestamps = moving_person(family.motion, frames, fps=family.fps, height=height, seed=seed)
     xy, score = detect(true_rig, truth, timestamps, BODY_25, family.faults, seed)
     rig = miscalibrated(true_rig, family.calibration_px, rng) if family.calibration_px else true_rig
-    return Trial(rig, xy, score, truth, timestamps, BODY_25)
+    bones = tuple((BODY_25.index(a), BODY_25.index(b)) for a, b in BONES)
+    return Trial(rig, xy, score, truth, timestamps, BODY_25, bones)
 
 
 def miscalibrated(rig: Rig, error_px: float, rng: np.random.Generator) -> Rig:

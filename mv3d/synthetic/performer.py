@@ -30,6 +30,12 @@ _RIGHT = {
     "Eye": ("Nose", "head", (-0.012, -0.018, 0.02)),
     "Ear": ("Nose", "head", (-0.06, -0.042, 0.012)),
 }
+BONES = tuple((parent, name) for name, (parent, _, _) in _MIDLINE.items()) + tuple(
+    (parent if parent in ("MidHip", "Neck", "Nose") else side + parent, side + name)
+    for side in "RL"
+    for name, (parent, _, _) in _RIGHT.items()
+)
+"""Pairs of joints whose distance never changes: each joint and the one that it hangs on."""
 _FLOOR_JOINTS = ("RHeel", "RBigToe", "RSmallToe", "LHeel", "LBigToe", "LSmallToe")
 # 1/m; the floor carries the lowest of the foot joints through a soft minimum, since a hard one jerks at every step.
 _FLOOR_SHARPNESS = 80.0

@@ -13,6 +13,10 @@ def test_every_family_makes_usable_trials(name: str) -> None:
         trial = make_trial(family, views, 120, seed=1)
         assert trial.xy.shape == (120, views, 25, 2)
         assert np.isfinite(trial.truth).all()
+        assert len(trial.bones) == 24  # a tree of 25 joints
+        for a, b in trial.bones:
+            # Products of a few rotations and sums of a dozen vectors of 2 m in doubles.
+            assert np.ptp(np.linalg.norm(trial.truth[:, a] - trial.truth[:, b], axis=-1)) < 1e-12
         assert np.array_equal(np.isnan(trial.xy).any(-1), trial.score == 0)
         assert 1 / np.median(np.diff(trial.timestamps)) == pytest.approx(family.fps)
         # A blackout of 1.5 s takes three quarters of two seconds; in all other families most is seen.
