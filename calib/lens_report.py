@@ -19,16 +19,22 @@ _FOOTER = (
 _MOST_ROWS = 40
 
 
-def lens_summary_lines(observations: BoardObservations, result: LensResult) -> list[str]:
-    """A short report for the terminal."""
+def lens_table_lines(result: LensResult) -> list[str]:
+    """The lenses as a table for the terminal."""
     header = f"{'camera':<14}{'views':>7}{'rms px':>8}{'focal px':>18}{'lens':>11}"
     lines = [header, "-" * len(header)]
     for c, (camera, fit) in enumerate(zip(result.cameras, result.fits, strict=True)):
         views, focal = int(fit.keep.any(1).sum()), f"{camera.lens.K[0, 0]:.1f} +- {fit.focal_sd:.1f}"
         rms = rms_length(result.residuals[c])
         lines.append(f"{camera.name[:13]:<14}{views:>7}{rms:>8.2f}{focal:>18}{fit.model:>11}")
+    return lines
+
+
+def lens_summary_lines(observations: BoardObservations, result: LensResult) -> list[str]:
+    """A short report for the terminal."""
     verdict = judge_lenses(observations, result)
-    return [*lines, "", verdict.headline, *(f"  {r.text}" for r in verdict.reasons if r.level != "good")]
+    reasons = [f"  {reason.text}" for reason in verdict.reasons if reason.level != "good"]
+    return [*lens_table_lines(result), "", verdict.headline, *reasons]
 
 
 def write_lens_report(

@@ -40,7 +40,8 @@ def demo(
         result, errors = demonstration.run_synthetic(root, settings.load(), progress=settings.progress)
         return result_lines(result, settings, errors)
     root = demonstration.prepare_real(out or Path("demo_session"), cache)
-    return result_lines(demonstration.run_real(root, settings.load(), settings.progress), settings)
+    result, lenses = demonstration.run_real(root, settings.load(), settings.progress)
+    return settings.unless_quiet(lenses) + result_lines(result, settings)
 
 
 def run(

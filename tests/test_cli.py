@@ -195,6 +195,15 @@ def test_synthetic_demo(synthetic: tuple[Path, str]) -> None:
     ellipsoid = re.search(r"truth inside the 95 % ellipsoid: ([\d.]+)%", said)
     assert ellipsoid
     assert 90 < float(ellipsoid[1]) <= 100
+    calibrated = re.search(
+        r"focal length ([\d.]+)%, distance of two cameras ([\d.]+) mm of .* offset ([\d.]+) ms", said
+    )
+    assert calibrated
+    # Standard deviations at the optimum are 0.1 %, 5 mm and 0.1 ms; four of them, and the time model's own error.
+    assert float(calibrated[1]) < 0.5
+    assert float(calibrated[2]) < 25
+    assert float(calibrated[3]) < 1
+    assert (root / "calibration" / "report.html").stat().st_size > 0
     for name in ("cameras.yaml", "pose3d.npz", "report.html", "session.yaml", "export/synthetic.csv"):
         assert (root / name).stat().st_size > 0
         assert name == "cameras.yaml" or name == "session.yaml" or name in said

@@ -17,11 +17,14 @@ _MEMBERS = {
     _DEMO + "videos/cam01.mp4": b"one",
     _DEMO + "videos/cam02.mp4": b"two",
     _DEMO + "calibration/Calib.qca.txt": b"<calibration/>",
+    _DEMO + "calibration/intrinsics/int_cam01_img/cam01_01_int.jpg": b"board",
+    _DEMO + "calibration/intrinsics/int_cam01_img/.gitkeep": b"",
     _LICENCE: b"BSD 3-Clause",
     "Pose2Sim/Pose2Sim.py": b"import this",
     _DEMO + "Config.toml": b"",
 }
-_WANTED = ["LICENSE.pose2sim", "calibration/Calib.qca.txt", "videos/cam01.mp4", "videos/cam02.mp4"]
+_BOARD = "calibration/intrinsics/cam01/cam01_01_int.jpg"
+_WANTED = ["LICENSE.pose2sim", "calibration/Calib.qca.txt", _BOARD, "videos/cam01.mp4", "videos/cam02.mp4"]
 
 
 class _Registry:
@@ -66,6 +69,15 @@ def test_the_cache_is_used_again_and_mended(tmp_path: Path) -> None:
     assert len(registry.asked) == 2
 
 
+def test_a_cache_of_before_there_were_boards_in_it_is_made_anew(tmp_path: Path) -> None:
+    registry = _Registry(tmp_path, _MEMBERS)
+    kept = registry.fetch(tmp_path / "cache")
+    (kept / _BOARD).unlink()
+    (kept / _BOARD).parent.rmdir()
+    assert (registry.fetch(tmp_path / "cache") / _BOARD).read_bytes() == b"board"
+    assert len(registry.asked) == 2
+
+
 def test_another_file_than_the_chosen_one_is_refused(tmp_path: Path) -> None:
     registry = _Registry(tmp_path, _MEMBERS)
     with pytest.raises(SessionError, match="not the one that mv3d was tested with") as caught:
@@ -84,6 +96,8 @@ def test_another_file_than_the_chosen_one_is_refused(tmp_path: Path) -> None:
         _DEMO + "videos/..\\evil.mp4",
         _DEMO + "videos/.mp4",
         _DEMO + "videos/evil.mp4\n",
+        _DEMO + "calibration/intrinsics/int_.._img/evil.jpg",
+        _DEMO + "calibration/intrinsics/int_cam01_img/../evil.jpg",
         "x/" + _DEMO + "videos/evil.mp4",
         "pose2sim-../../evil.dist-info/licenses/LICENSE",
     ],
@@ -101,7 +115,7 @@ def test_names_that_lead_elsewhere_stay_in_the_archive(tmp_path: Path, name: str
     [
         ({_DEMO + "videos/cam01.mp4": b"", _DEMO + "videos/cam02.mp4": b""}, "lacks a part"),
         ({_DEMO + "videos/big.mp4": bytes(20_000_001)}, "larger files"),
-        ({_DEMO + f"videos/c{i}.mp4": b"x" for i in range(30)}, "more or larger"),
+        ({_DEMO + f"videos/c{i}.mp4": b"x" for i in range(60)}, "more or larger"),
     ],
 )
 def test_wheels_with_other_content(tmp_path: Path, change: dict[str, bytes], message: str) -> None:

@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Session, Result]:
     except SessionError as error:
         pytest.skip(f"the demo recording is not here and cannot be fetched: {error}")
     root = prepare_real(tmp_path_factory.mktemp("demo") / "session", None)
-    return Session(root), run_real(root, Config(output=OutputConfig(scene=False)))
+    return Session(root), run_real(root, Config(output=OutputConfig(scene=False)))[0]
 
 
 @pytest.fixture(scope="module")
