@@ -73,7 +73,8 @@ def learn_model(
         np.full(len(joints), np.median(strengths_of(STRENGTHS_M, times, order))),
         no_bones(),
         np.ones(len(joints)),
-        np.ones(len(observations.rig)),
+        1.0,
+        np.zeros(len(joints)),
         ENTER,
         LEAVE,
     )
@@ -137,7 +138,7 @@ def _smoothed(fit: Fit, observations: Observations) -> Smoothed:
         np.full(shape, np.inf),
     )
     out.xyz[:, joints] = np.moveaxis(fit.x, 0, 1)
-    out.covariance[:, joints] = np.moveaxis(fit.covariance(fit.shared_information()), 0, 1)
+    out.covariance[:, joints] = np.moveaxis(fit.honest_covariance(), 0, 1)
     out.good[:, :, joints] = np.moveaxis(fit.good, 0, 2)
     out.swapped[:, :, joints] = np.moveaxis(fit.swapped, 0, 2)
     noise = np.sqrt(np.moveaxis(fit.rays.variance, 0, 2))

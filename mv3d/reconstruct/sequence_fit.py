@@ -8,9 +8,10 @@ from jaxtyping import Float
 from mv3d.data.skeleton import Skeleton
 from mv3d.reconstruct import sequence_kernels, state_kernels
 from mv3d.reconstruct.bones import informed, length_variance, measure_bones
+from mv3d.reconstruct.errors_in_time import bias_of, memory_of, noise_factors, single_frame_covariance
 from mv3d.reconstruct.observations import Observations
 from mv3d.reconstruct.per_frame import PerFrame
-from mv3d.reconstruct.sequence_model import SequenceModel, best_motion, difference_prior, memory_of, noise_factors
+from mv3d.reconstruct.sequence_model import SequenceModel, best_motion, difference_prior
 from mv3d.reconstruct.sides import SidesConfig, paired_groups, repaired_rays, swapped_sides
 from mv3d.reconstruct.trajectories import RIDGE, JointRays, Motion, make_rays, newton_step
 
@@ -92,8 +93,7 @@ class Fit:
     def _with_noise(self, rays: JointRays) -> JointRays:
         noise2 = (self.model.noise**2)[:, None, None]
         variance = np.maximum(rays.variance * noise2, _LEAST_NOISE_PX**2)
-        ratio = rays.variance / (variance * self.model.memory)
-        return replace(rays, variance=variance, weight=rays.weight * ratio)
+        return replace(rays, variance=variance, weight=rays.weight * rays.variance / variance)
 
     @property
     def motion(self) -> Motion:
@@ -128,15 +128,24 @@ class Fit:
         """Of every joint and frame by its own observations."""
         return self.rays.normal_equations(self.x, self.good)[0]
 
-    def shared_information(self) -> np.ndarray:
-        """The same with what joints learn from each other through bones."""
-        return informed(self.model.bones, self.x, self.information())
-
     def covariance(self, information: np.ndarray) -> np.ndarray:
-        """Of every joint and frame, observations and motion."""
+        """Of every joint and frame, observations and motion, as if errors were independent."""
         out = np.empty_like(information)
         sequence_kernels.marginal_covariances(information, self._band, self.model.strength, RIDGE, out)
         return out
+
+    def honest_covariance(self) -> np.ndarray:
+        """Of every joint and frame, with bones, and with what averaging over frames does not take away.
+
+        Errors that last over m frames leave m times the variance after smoothing, but no more than a single frame has;
+        a constant one stays as it is in a single frame.
+        """
+        information = self.information()
+        covariance = self.covariance(informed(self.model.bones, self.x, information))
+        single = single_frame_covariance(information, (self.good > 0.5).sum(2))[:, None]
+        limit = np.trace(single, axis1=-2, axis2=-1) / np.trace(covariance, axis1=-2, axis2=-1)
+        factor = np.clip(limit, 1.0, self.model.memory)
+        return factor[..., None, None] * covariance + self.model.bias[:, None, None, None] * single
 
     def learn_motion(self) -> None:
         """Strengths of greatest evidence."""
@@ -157,10 +166,12 @@ class Fit:
         residual = rays.residuals(np.ascontiguousarray(free))
         enter = (self._counts[1] + ENTER * _PRIOR_COUNTS) / (self._counts[0] + _PRIOR_COUNTS)
         leave = (self._counts[3] + LEAVE * _PRIOR_COUNTS) / (self._counts[2] + _PRIOR_COUNTS)
+        memory = memory_of(residual, self.good)
         self.model = replace(
             self.model,
             noise=self.model.noise * noise_factors(rays, residual, self.good),
-            memory=memory_of(residual, self.good),
+            memory=memory,
+            bias=bias_of(rays, residual, self.good, memory),
             enter=float(np.clip(enter, 1e-4, 0.5)),
             leave=float(np.clip(leave, 0.02, 0.99)),
         )
@@ -172,9 +183,7 @@ class Fit:
         """
         if not used:
             return
-        memory, self.model = self.model.memory, replace(self.model, memory=np.ones_like(self.model.memory))
         covariance = self.covariance(self.information())
-        self.model = replace(self.model, memory=memory)
         self.model = replace(self.model, bones=measure_bones(self.x, used, length_variance(self.x, covariance, used)))
 
 

@@ -4,11 +4,11 @@ import pytest
 from mv3d.data.skeletons import BODY_25
 from mv3d.reconstruct import state_kernels
 from mv3d.reconstruct.bones import informed
+from mv3d.reconstruct.errors_in_time import memory_of
 from mv3d.reconstruct.observations import observe as undo_lenses
 from mv3d.reconstruct.per_frame import TriangulationConfig, triangulate_frames
 from mv3d.reconstruct.sequence import learn_model, smooth_sequence
 from mv3d.reconstruct.sequence_fit import SequenceConfig
-from mv3d.reconstruct.sequence_model import memory_of
 from mv3d.reconstruct.trajectories import RIDGE, Bones, conjugate_gradients
 from mv3d.synthetic.observations import observe
 from mv3d.synthetic.performer import walking_person
@@ -42,7 +42,8 @@ def test_bone_lengths_and_noise_are_learnt():
     # Blunders were drawn independently, one in twenty.
     assert 0.03 < model.enter < 0.08
     assert model.leave > 0.7
-    assert np.all(model.memory < 1.5)
+    assert model.memory < 1.5
+    assert np.all(model.bias < 0.1)
 
 
 def test_errors_that_last_are_noticed():
@@ -53,8 +54,8 @@ def test_errors_that_last_are_noticed():
         lasting[:, f] = (0.8 * lasting[:, f - 1] if f else 0) + 0.6 * white[:, f]
     good = np.ones(white.shape[:3])
     # 1 + 2 sum 0.8^k = 9; the mean that is taken off and the cut at 0.05 make it smaller.
-    assert np.all((memory_of(lasting, good) > 6) & (memory_of(lasting, good) < 10))
-    assert np.all(memory_of(white, good) < 1.2)
+    assert 6 < memory_of(lasting, good) < 10
+    assert memory_of(white, good) < 1.2
 
 
 def test_a_lasting_state_is_told_from_single_frames():
@@ -124,3 +125,25 @@ def test_views_that_are_late_by_a_known_time_do_not_shift_the_person():
     error = [np.linalg.norm(r.xyz - truth, axis=-1).mean() for r in (plain, told)]
     # A frame of a walker (1.3 m/s at 60 frames/s) is 22 mm; half of it shifts the person, against 2 mm of noise.
     assert error[1] < 0.6 * error[0]
+
+
+def test_constant_errors_are_told_from_chance():
+    rig, _, times, xy, score = scene(frames=300, noise_px=2.0, missing=0.0, outliers=0.0)
+    offsets = 2.0 * np.random.default_rng(5).normal(size=xy.shape[1:])
+    _, _, clean = learnt(rig, times, xy, score)
+    _, _, biased = learnt(rig, times, xy + offsets, score)
+    # Half of the variance of 2 px noise with 2 px of bias is bias; over 25 joints of four views its mean scatters by
+    # a tenth.
+    assert np.mean(biased.bias) == pytest.approx(0.5, abs=0.15)
+    assert np.mean(clean.bias) < 0.02
+
+
+def test_ellipsoids_hold_the_truth_where_errors_are_constant():
+    rig, truth, times, xy, score = scene(frames=300, noise_px=2.0, missing=0.0, outliers=0.0)
+    xy = xy + 3.0 * np.random.default_rng(6).normal(size=xy.shape[1:])
+    seen, per_frame, model = learnt(rig, times, xy, score)
+    result = smooth_sequence(seen, per_frame, BODY_25, times, SequenceConfig(), model)
+    error = result.xyz - truth
+    distance2 = np.einsum("fji,fji->fj", error, np.linalg.solve(result.covariance, error[..., None])[..., 0])
+    # Only 25 constant errors, so six or seven joints may lie outside by chance. Without the bias four fifths did.
+    assert (distance2 < 7.815).mean() > 0.7
