@@ -24,7 +24,7 @@ _CONSTANT_SD_PX, _OFFSET_SD_S = 20.0, 10.0
 # No step is longer than this many frames: the image velocity does not hold farther.
 _LONGEST_STEP = 3.0
 # A step shorter than this many frames ends the rounds.
-_SMALLEST_STEP = 0.005
+_SMALLEST_STEP = 0.01
 # Length of a block, s: errors of a detector are alike for about this long.
 _BLOCK_S = 0.25
 
@@ -51,9 +51,9 @@ class SyncConfig:
     enabled: bool = True
     max_offset_s: float = 1.2
     scan_samples: int = 300
-    most_frames: int = 1200
-    windows: int = 8
-    rounds: int = 12
+    most_frames: int = 600
+    windows: int = 6
+    rounds: int = 9
     half_window_s: float = 0.1
     significance: float = 4.0
     least_offset_frames: float = 0.1
