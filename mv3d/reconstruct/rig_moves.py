@@ -86,10 +86,39 @@ def find_moves(
         jumps = [j for v, c in enumerate(rig) if (j := _jump(shift[v], v, max(c.size), config)) is not None]
         if not jumps:
             break
-        jump = max(jumps, key=lambda j: j.sigmas)
+        jump = _most_telling(rig, xy, score, jumps, triangulation, config)
         found.append(_measured(rig, xy, score, times, jump, shift[jump.view], triangulation, refinement))
         xy[jump.after :, jump.view] -= jump.shift
     return tuple(sorted(found, key=lambda move: move.time))
+
+
+def _most_telling(
+    rig: Rig,
+    xy: np.ndarray,
+    score: np.ndarray,
+    jumps: list[_Jump],
+    triangulation: TriangulationConfig,
+    config: MoveConfig,
+) -> _Jump:
+    """Of jumps at about the clearest one's time, the one that leaves least in all views when it is put back.
+
+    A camera that moved drags the others' predictions along, so several views jump at once.
+    """
+    clearest = max(jumps, key=lambda jump: jump.sigmas)
+    left = {}
+    for jump in (j for j in jumps if abs(j.after - clearest.after) <= config.side // 2):
+        back = xy.copy()
+        back[jump.after :, jump.view] -= jump.shift
+        shift = [_shift_over_time(rig, back, score, v, triangulation, config) for v in range(len(rig))]
+        near = slice(max(0, jump.after - config.side), jump.after), slice(jump.after, jump.after + config.side)
+        left[jump.view] = sum(float(np.linalg.norm(_median(s[near[1]]) - _median(s[near[0]]))) for s in shift)
+    return min((j for j in jumps if j.view in left), key=lambda jump: left[jump.view])
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Median of the known rows; 0 where there are none."""
+    known = values[np.isfinite(values).all(-1)]
+    return np.median(known, axis=0) if len(known) else np.zeros(values.shape[-1])
 
 
 def _shift_over_time(
@@ -122,7 +151,7 @@ def _jump(shift: np.ndarray, view: int, side_px: int, config: MoveConfig) -> _Ju
     steps = [_difference(values[max(0, c - config.side) : c], values[c : c + config.side], config) for c in cuts]
     sizes, sds = np.array([np.linalg.norm(s) for s, _ in steps]), np.array([sd for _, sd in steps])
     best = int((sizes / sds).argmax())
-    cut = int(cuts[best])
+    cut = _sharpened(values, int(cuts[best]), config)
     whole, _ = _difference(values[:cut], values[cut:], config)
     step = steps[best][0]
     least = max(config.significance * sds[best], config.least_share * side_px, _ordinary(sizes, cuts, cut, config))
@@ -130,6 +159,18 @@ def _jump(shift: np.ndarray, view: int, side_px: int, config: MoveConfig) -> _Ju
     if sizes[best] < least or whole @ step < 0.5 * sizes[best] ** 2:
         return None
     return _Jump(view, int(held[cut]), step, float(sizes[best] / sds[best]))
+
+
+def _sharpened(values: np.ndarray, cut: int, config: MoveConfig) -> int:
+    """The cut nearby that parts the values best: least absolute deviations from the medians of either side."""
+    first, last = max(0, cut - config.side), min(len(values), cut + config.side)
+    near = range(max(first + 2, cut - config.side // 2), min(last - 2, cut + config.side // 2) + 1)
+
+    def cost(c: int) -> float:
+        sides = values[first:c], values[c:last]
+        return sum(float(np.abs(side - np.median(side, axis=0)).sum()) for side in sides)
+
+    return min(near, key=cost, default=cut)
 
 
 def _ordinary(sizes: np.ndarray, cuts: np.ndarray, cut: int, config: MoveConfig) -> float:
@@ -142,7 +183,9 @@ def _difference(before: np.ndarray, after: np.ndarray, config: MoveConfig) -> tu
     """Difference of medians (2,) px and its standard deviation."""
     middles = np.median(before, axis=0), np.median(after, axis=0)
     spread = [_MAD_TO_SD * np.median(np.abs(a - m)) for a, m in zip((before, after), middles, strict=True)]
-    variance = sum((s * _MEDIAN_LOSS) ** 2 * config.correlation / len(a) for s, a in zip(spread, (before, after)))
+    variance = sum(
+        (s * _MEDIAN_LOSS) ** 2 * config.correlation / len(a) for s, a in zip(spread, (before, after), strict=True)
+    )
     # A tenth of a pixel: exact data would divide by zero.
     return middles[1] - middles[0], float(np.sqrt(2 * variance + 0.01))
 
