@@ -122,7 +122,15 @@ def reconstruct_keypoints(rig: Rig, keypoints: Keypoints, config: ReconstructCon
 
 
 def _reconstruct(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> Poses3D:
-    return reconstruct_person(rig, keypoints.skeleton, keypoints.xy, keypoints.score, keypoints.timestamps, config)
+    return reconstruct_person(
+        rig,
+        keypoints.skeleton,
+        keypoints.xy,
+        keypoints.score,
+        keypoints.timestamps,
+        config,
+        delay=keypoints.time_shift,
+    )
 
 
 def _check_views(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> None:

@@ -147,8 +147,8 @@ def left_out_scatter(problem: SyncProblem, state: Clocks) -> Float[np.ndarray, "
     for v, camera in enumerate(problem.rig):
         xyz = triangulate_frames(observations.without_view(v), problem.config.triangulation).xyz
         error = np.where(observations.seen[:, v, :, None], camera.project(xyz) - xy[:, v], np.nan)
-        known = np.isfinite(error).all(-1)
-        for j in np.flatnonzero(known.any(0)):
+        known = np.isfinite(error).all(axis=-1)
+        for j in np.flatnonzero(known.any(axis=0)):
             error[:, j] -= np.median(error[known[:, j], j], axis=0)
         out[v] = median_known(np.linalg.norm(error, axis=-1))
     return out
