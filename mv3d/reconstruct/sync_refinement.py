@@ -146,8 +146,9 @@ def left_out_scatter(problem: SyncProblem, state: Clocks) -> Float[np.ndarray, "
     out = np.full(len(problem.rig), np.nan)
     for v, camera in enumerate(problem.rig):
         xyz = triangulate_frames(observations.without_view(v), problem.config.triangulation).xyz
-        error = np.where(observations.seen[:, v, :, None], camera.project(xyz) - xy[:, v], np.nan)
-        known = np.isfinite(error).all(axis=-1)
+        error = np.asarray(camera.project(xyz) - xy[:, v])
+        known = observations.seen[:, v] & np.all(np.isfinite(error), axis=-1)
+        error[~known] = np.nan
         for j in np.flatnonzero(known.any(axis=0)):
             error[:, j] -= np.median(error[known[:, j], j], axis=0)
         out[v] = median_known(np.linalg.norm(error, axis=-1))
