@@ -18,16 +18,22 @@ class Timeline:
         timestamps: (frame,) s.
         index: (frame, view) number of the view's own frame; meaningless where `present` is false.
         present: (frame, view) whether the view has a frame of that instant.
-        time_shift: (frame, view) s, the instant of the view's own frame minus the timeline's; 0 where absent.
+        time_shift: (frame, view) s, the instant of the view's own frame minus the timeline's; 0 where absent; None means
+            zeros.
     """
 
     timestamps: Float[np.ndarray, " frame"]
     index: Int[np.ndarray, "frame view"]
     present: Bool[np.ndarray, "frame view"]
-    time_shift: Float[np.ndarray, "frame view"]
+    time_shift: Float[np.ndarray, "frame view"] | None = None
 
     def __len__(self) -> int:
         return len(self.timestamps)
+
+    def only(self, frames: slice | Bool[np.ndarray, " frame"]) -> "Timeline":
+        """Some of its instants."""
+        shift = None if self.time_shift is None else self.time_shift[frames]
+        return Timeline(self.timestamps[frames], self.index[frames], self.present[frames], shift)
 
 
 def match_times(

@@ -83,7 +83,8 @@ def reconstruct_views(
 
     def chosen_at(instants: Timeline) -> Keypoints:
         chosen = select_performer(rig, poses, instants.timestamps, instants.index, instants.present, config.reconstruct)
-        shifted = instants.time_shift if instants.time_shift.any() else None
+        # Where every frame is at its instant the sequence need not look at times view by view.
+        shifted = instants.time_shift if np.any(instants.time_shift) else None
         return apply_corrections(replace(chosen, time_shift=shifted), rig.names, instants, corrections)
 
     keypoints = chosen_at(timeline)
@@ -109,8 +110,7 @@ def _matched_again(timeline: Timeline, poses: Sequence[Poses2D], sync: Sync) -> 
     stamps = [p.timestamps for p in poses]
     again = match_times(stamps, [sync.shift_at(own, v) for v, own in enumerate(stamps)])
     leader = max(range(len(stamps)), key=lambda v: len(stamps[v]))
-    kept = np.isin(again.index[:, leader], timeline.index[:, leader])
-    return Timeline(again.timestamps[kept], again.index[kept], again.present[kept], again.time_shift[kept])
+    return again.only(np.isin(again.index[:, leader], timeline.index[:, leader]))
 
 
 def _diagnosis(
