@@ -18,8 +18,8 @@ class Timeline:
         timestamps: (frame,) s.
         index: (frame, view) number of the view's own frame; meaningless where `present` is false.
         present: (frame, view) whether the view has a frame of that instant.
-        time_shift: (frame, view) s, the instant of the view's own frame minus the timeline's; 0 where absent; None means
-            zeros.
+        time_shift: (frame, view) s, the instant of the view's own frame minus the timeline's; 0 where absent; None
+            means zeros.
     """
 
     timestamps: Float[np.ndarray, " frame"]
