@@ -9,7 +9,7 @@ from mv3d.synthetic.rigs import camera_ring
 def test_eliminating_points_gives_what_dense_least_squares_gives() -> None:
     rng = np.random.default_rng(0)
     rig = camera_ring(3, seed=1)
-    xyz = rng.normal(0, 0.5, (4, 2, 3)) + [0, 0, 1]
+    xyz = rng.normal(0, 0.5, (4, 2, 3)) + np.array([0.0, 0, 1])
     xy = np.stack([camera.project(xyz) for camera in rig], axis=1) + rng.normal(0, 1, (4, 3, 2, 2))
     precision = rng.uniform(0.2, 1, (4, 3, 2))
     precision[0, 1, 0] = 0.0
