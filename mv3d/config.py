@@ -15,6 +15,9 @@ from mv3d.errors import ConfigError
 from mv3d.export.registry import export_paths
 from mv3d.guidance import GuidanceConfig
 from mv3d.reconstruct.reconstruction import ReconstructConfig
+from mv3d.reconstruct.rig_check import RigCheckConfig
+from mv3d.reconstruct.sync_refinement import SyncConfig
+from mv3d.reconstruct.views import ViewsConfig
 
 _TYPE_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
@@ -67,13 +70,22 @@ class Config:
         pose2d: the 2D stage.
         guidance: crops around the performer.
         reconstruct: triangulation and smoothing.
+        sync: time offsets from motion.
+        rig_check: does the rig fit the videos, and is it to be corrected?
         output: files and pictures.
     """
 
     pose2d: Pose2DConfig = field(default_factory=Pose2DConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
     reconstruct: ReconstructConfig = field(default_factory=ReconstructConfig)
+    sync: SyncConfig = field(default_factory=SyncConfig)
+    rig_check: RigCheckConfig = field(default_factory=RigCheckConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
+
+    @property
+    def views(self) -> ViewsConfig:
+        """What leads from detections to the skeleton."""
+        return ViewsConfig(self.reconstruct, self.sync, self.rig_check)
 
 
 def load_config(path: str | Path) -> Config:

@@ -20,7 +20,7 @@ from mv3d.files.rigs import read_rig
 from mv3d.files.sessions import find_sources, match_names
 from mv3d.files.staging import HIDDEN_PREFIX, written_together
 from mv3d.files.writing import check_output_folder, write_text
-from mv3d.pictures import draw_scene, report
+from mv3d.pictures import draw_scene, report, write_verdict
 from mv3d.pipeline import reconstruct_poses2d, run, save_poses, stale_files
 from mv3d.result import Result
 from mv3d.synthetic.observations import observe
@@ -99,6 +99,8 @@ def _write_synthetic(session: Session, result: Result, errors: list[str], config
         facts = {key: value.strip() for key, _, value in (line.partition(":") for line in errors)}
         report(session.report, result, config, stills, "synthetic performer", facts)
         outputs["report"] = session.report
+    write_verdict(session.verdict, result)
+    outputs["verdict"] = session.verdict
     return result
 
 

@@ -21,6 +21,7 @@ from mv3d.viz.grid import overlay_frames
 from mv3d.viz.movie import write_movie
 from mv3d.viz.renderer import SceneError
 from mv3d.viz.report import write_report
+from mv3d.viz.verdict_json import write_verdict_json
 from mv3d.viz.viewer import render_scene
 
 # Stills for the report are taken at these shares of the recording.
@@ -131,4 +132,14 @@ def report(
         pictures=stills,
         facts=facts,
         warnings=list(result.notes),
+        diagnosis=result.diagnosis,
     )
+
+
+def write_verdict(path: Path, result: Result) -> None:
+    """Write the verdict on a result for programs.
+
+    Raises:
+        SessionError: it cannot be written.
+    """
+    write_verdict_json(path, result.rig, result.quality, result.diagnosis)

@@ -19,6 +19,7 @@ from mv3d.data.session import Session
 from mv3d.detection import find_guided, to_poses2d
 from mv3d.errors import ConfigError, ReconstructionError, SessionError
 from mv3d.export.registry import export_paths, export_poses
+from mv3d.files.calibration_uncertainty import known_covariance
 from mv3d.files.corrections import corrections_file, read_corrections
 from mv3d.files.keypoints import read_keypoints
 from mv3d.files.multiview import match_times
@@ -28,11 +29,10 @@ from mv3d.files.rigs import read_rig
 from mv3d.files.skeleton_yaml import find_skeleton
 from mv3d.files.staging import written_together
 from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file, write_text
-from mv3d.pictures import draw, report, stills_of
+from mv3d.pictures import draw, report, stills_of, write_verdict
 from mv3d.pose2d.models import model_named
-from mv3d.reconstruct.corrections import apply_corrections, correction_notes
-from mv3d.reconstruct.keypoints import reconstruct_keypoints, select_performer
-from mv3d.reconstruct.quality import measure_quality
+from mv3d.reconstruct.corrections import correction_notes
+from mv3d.reconstruct.views import reconstruct_views
 from mv3d.result import Result
 from mv3d.viz.movie import write_movie
 from mv3d.viz.viewer import render_scene
@@ -66,13 +66,13 @@ def run(
     skeleton = model_named(config.pose2d.model).skeleton
     by_hand = read_corrections(corrections_file(session, corrections), frame_counts, skeleton)
     keypoints, outlines = find_guided(recording, config, progress)
-    corrected = apply_corrections(keypoints, rig.names, recording.timeline, by_hand)
-    poses3d, chosen = reconstruct_keypoints(rig, corrected, config.reconstruct)
-    quality = measure_quality(rig, chosen.xy, chosen.score, poses3d, config.reconstruct.triangulation)
     poses2d = to_poses2d(recording, keypoints)
-    result = Result(rig, poses2d, poses3d, quality, (*recording.notes, *correction_notes(by_hand)), {})
+    known = known_covariance(session, rig, config.rig_check.refine)
+    made = reconstruct_views(rig, list(poses2d.values()), recording.timeline, config.views, by_hand, known)
+    notes = (*recording.notes, *correction_notes(by_hand))
+    result = Result(made.rig, poses2d, made.poses3d, made.quality, notes, {}, made.diagnosis)
     with written_together(session.root, stale_files(session)) as folder:
-        staged = replace(recording, session=Session(folder))
+        staged = replace(recording, session=Session(folder), rig=made.rig, timeline=made.timeline)
         result = _write(staged, result, outlines, config, session_name(session), started, progress)
         _write_session_file(staged, config, made_by)
     outputs = {what: session.root / path.relative_to(folder) for what, path in result.outputs.items()}
@@ -91,6 +91,9 @@ def _write(
     """Write keypoints, skeleton, exports, videos and report into the recording's session."""
     session = recording.session
     outputs = save_poses(session, result.poses2d, result.poses3d)
+    if config.rig_check.refine is not None:
+        result.rig.save(session.refined_rig)
+        outputs["refined rig"] = session.refined_rig
     exported = export_poses(result.poses3d, session.export, config.output.formats, name, result.rig, result.poses2d)
     outputs |= {path.suffix.lstrip(".") or path.name: path for path in exported}
     drawn = draw(recording, config.output, result.poses2d, result.poses3d, outlines, progress)
@@ -100,6 +103,8 @@ def _write(
         facts = {"run time": f"{time.monotonic() - started:.0f} s", "2D network": config.pose2d.model}
         report(session.report, result, config, drawn.stills, name, facts)
         outputs["report"] = session.report
+    write_verdict(session.verdict, result)
+    outputs["verdict"] = session.verdict
     return result
 
 
@@ -142,23 +147,24 @@ def reconstruct_files(
 
 
 def reconstruct_poses2d(
-    rig: Rig, poses2d: Mapping[str, Poses2D], config: Config, corrections: Path | None = None
+    rig: Rig,
+    poses2d: Mapping[str, Poses2D],
+    config: Config,
+    corrections: Path | None = None,
+    covariance: np.ndarray | None = None,
 ) -> Result:
     """Reconstruct the performer from detections of all views, by camera name, corrected by a file."""
     poses = [poses2d[name] for name in rig.names]
     by_hand = read_corrections(corrections, {name: len(poses2d[name]) for name in rig.names}, poses[0].skeleton)
     timeline = match_times([p.timestamps for p in poses])
-    keypoints = select_performer(rig, poses, timeline.timestamps, timeline.index, timeline.present, config.reconstruct)
-    corrected = apply_corrections(keypoints, rig.names, timeline, by_hand)
-    poses3d, chosen = reconstruct_keypoints(rig, corrected, config.reconstruct)
-    quality = measure_quality(rig, chosen.xy, chosen.score, poses3d, config.reconstruct.triangulation)
-    return Result(rig, dict(poses2d), poses3d, quality, correction_notes(by_hand), {})
+    made = reconstruct_views(rig, poses, timeline, config.views, by_hand, covariance)
+    return Result(made.rig, dict(poses2d), made.poses3d, made.quality, correction_notes(by_hand), {}, made.diagnosis)
 
 
 def reconstruct_session(
     root: str | Path, config: Config, *, overwrite: bool = False, corrections: Path | None = None
 ) -> Result:
-    """Reconstruct from the session's pose2d/ again; writes pose3d.npz."""
+    """Reconstruct from the session's pose2d/ again; writes pose3d.npz, verdict.json and a refined rig."""
     session = Session(Path(root))
     rig = session_rig(session)
     if not session.pose2d.is_dir():
@@ -166,10 +172,17 @@ def reconstruct_session(
     refuse_overwriting(session.pose3d, overwrite)
     check_output_folder(session.root)
     poses2d = read_keypoints(session.pose2d, rig.names)
-    result = reconstruct_poses2d(rig, poses2d, config, corrections_file(session, corrections))
-    with whole_file(session.pose3d) as part:
-        result.poses3d.save(part)
-    return replace(result, outputs={"pose3d": session.pose3d})
+    known = known_covariance(session, rig, config.rig_check.refine)
+    result = reconstruct_poses2d(rig, poses2d, config, corrections_file(session, corrections), known)
+    outputs = {"pose3d": session.pose3d, "verdict": session.verdict}
+    with written_together(session.root, (session.refined_rig.name,)) as folder:
+        staged = Session(folder)
+        result.poses3d.save(staged.pose3d)
+        write_verdict(staged.verdict, result)
+        if config.rig_check.refine is not None:
+            result.rig.save(staged.refined_rig)
+            outputs["refined rig"] = session.refined_rig
+    return replace(result, outputs=outputs)
 
 
 def export_session(
@@ -199,17 +212,21 @@ def render_session(root: str | Path, video: Path, *, overwrite: bool = False, pr
 
 
 def report_session(root: str | Path, config: Config) -> Path:
-    """Write report.html again from the session's files."""
+    """Write report.html and verdict.json again from the session's files."""
     session, rig, poses3d = load_reconstruction(root)
     poses2d = read_keypoints(session.pose2d, rig.names)
     result = reconstruct_poses2d(rig, poses2d, config, corrections_file(session, None))
-    shown = Result(rig, result.poses2d, poses3d, result.quality, result.notes, {})
+    notes = result.notes
+    if session.refined_rig.is_file():
+        notes = (*notes, f"the cameras are those of {session.refined_rig.name}, corrected by the skeletons")
+    shown = replace(result, poses3d=poses3d, notes=notes)
+    write_verdict(session.verdict, shown)
     report(session.report, shown, config, stills_of(session, len(poses3d)), session_name(session), {})
     return session.report
 
 
 def load_reconstruction(root: str | Path) -> tuple[Session, Rig, Poses3D]:
-    """A session's rig and skeleton.
+    """A session's skeleton and the rig that it was made with.
 
     Raises:
         SessionError: there is no reconstruction yet.
@@ -217,7 +234,8 @@ def load_reconstruction(root: str | Path) -> tuple[Session, Rig, Poses3D]:
     session = Session(Path(root))
     if not session.pose3d.is_file():
         raise SessionError(f"{session.pose3d}: no reconstruction yet; run `mv3d run {root}` first")
-    return session, session_rig(session), Poses3D.load(session.pose3d)
+    rig = Rig.load(session.refined_rig) if session.refined_rig.is_file() else session_rig(session)
+    return session, rig, Poses3D.load(session.pose3d)
 
 
 def session_name(session: Session) -> str:
@@ -236,7 +254,7 @@ def save_poses(session: Session, poses2d: Mapping[str, Poses2D], poses3d: Poses3
 def stale_files(session: Session, name: str | None = None) -> tuple[str, ...]:
     """Patterns of files of an earlier run that a new one may not make again: more cameras, more frames."""
     name = glob.escape(name or session_name(session))
-    return "pose2d/*.npz", f"export/openpose/*/{name}_{'[0-9]' * 12}_keypoints.json"
+    return "pose2d/*.npz", "cameras.refined.yaml", f"export/openpose/*/{name}_{'[0-9]' * 12}_keypoints.json"
 
 
 def _check_outputs(session: Session, config: Config, overwrite: bool) -> None:

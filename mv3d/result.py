@@ -1,8 +1,9 @@
 """Result: what a reconstruction hands to those who show it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from mv3d.data.diagnosis import Diagnosis
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.quality import Quality
 from mv3d.data.rig import Rig
@@ -19,6 +20,7 @@ class Result:
         quality: its figures.
         notes: what a user should know, a sentence each.
         outputs: what was written, by what it is.
+        diagnosis: what was found out about clocks, cameras and detections.
     """
 
     rig: Rig
@@ -27,3 +29,4 @@ class Result:
     quality: Quality
     notes: tuple[str, ...]
     outputs: dict[str, Path]
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)

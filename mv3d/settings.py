@@ -20,6 +20,8 @@ class Settings:
         model: 2D network; see `mv3d models list`.
         device: where the network runs: auto, cpu, cuda, cuda:1, ...
         mode: sequence smooths over time, frame keeps every frame's own triangulation.
+        refine_rig: correct the cameras by the skeletons before the reconstruction, in cameras.refined.yaml:
+            image-shift, extrinsics or focal.
         allow_empty_views: go on when a camera never sees the performer.
         quiet: no progress bars and no summary.
     """
@@ -28,6 +30,7 @@ class Settings:
     model: str | None = None
     device: str | None = None
     mode: Literal["frame", "sequence"] | None = None
+    refine_rig: Literal["image-shift", "extrinsics", "focal"] | None = None
     allow_empty_views: bool = False
     quiet: bool = False
 
@@ -43,7 +46,8 @@ class Settings:
             mode=self.mode or reconstruct.mode,
             allow_empty_views=self.allow_empty_views or reconstruct.allow_empty_views,
         )
-        return replace(config, pose2d=pose2d, reconstruct=reconstruct)
+        rig_check = replace(config.rig_check, refine=self.refine_rig or config.rig_check.refine)
+        return replace(config, pose2d=pose2d, reconstruct=reconstruct, rig_check=rig_check)
 
     def progress(self, items: Iterable[Any], length: int, description: str) -> Iterable[Any]:
         """A progress bar, unless it was asked not to."""

@@ -765,7 +765,8 @@ def test_flags_win_over_the_file(tmp_path: Path) -> None:
     from mv3d.settings import Settings
 
     (tmp_path / "c.yaml").write_text("pose2d: {model: a, device: cpu}\nreconstruct: {mode: frame, max_gap_s: 1}")
-    config = Settings(config=tmp_path / "c.yaml", model="b", allow_empty_views=True).load()
+    config = Settings(config=tmp_path / "c.yaml", model="b", allow_empty_views=True, refine_rig="focal").load()
+    assert config.rig_check.refine == "focal"
     assert (config.pose2d.model, config.pose2d.device) == ("b", "cpu")
     assert (config.reconstruct.mode, config.reconstruct.max_gap_s) == ("frame", 1.0)
     assert config.reconstruct.allow_empty_views

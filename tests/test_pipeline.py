@@ -20,6 +20,9 @@ from mv3d.data.skeletons import COCO_18
 from mv3d.detection import find_in_whole_images
 from mv3d.errors import ConfigError, FormatError, ReconstructionError, SessionError, VideoError
 from mv3d.files.video import VideoWriter, probe_video, read_frames
+from mv3d.reconstruct.rig_check import RigCheckConfig
+from mv3d.reconstruct.sync_refinement import SyncConfig
+from mv3d.synthetic.observations import observe
 from mv3d.synthetic.performer import standing_person, walking_person
 from mv3d.synthetic.rigs import camera_ring
 
@@ -327,6 +330,61 @@ def test_the_report_of_a_session(session: Path, estimator) -> None:
     assert error in first
     assert error in again
     assert again.count("data:image/") == first.count("data:image/"), "the stills come from overlay.mp4"
+
+
+def _moving_cameras_session(root: Path, late: float = 0.0, shift: float = 0.0) -> tuple[Session, np.ndarray]:
+    """Keypoints of a walk seen by four cameras, the second late by so many frames, or its image shifted by px."""
+    rig, fine = camera_ring(4, seed=0), 10
+    xyz, _ = walking_person(2000, fps=60.0 * fine, skeleton=COCO_18, seed=0)
+    stamps = np.arange(150) / 60.0
+    rig.save(root / "cameras.yaml")
+    at = 200 + fine * np.arange(150)
+    for view, name in enumerate(rig.names):
+        seen = xyz[at - (round(fine * late) if view == 1 else 0)]
+        poses = observe(rig, seen, stamps, COCO_18, noise_px=1.0, missing=0.05, outliers=0.02)[name]
+        moved = dataclasses.replace(poses, xy=poses.xy + (np.array([shift, 0.0]) if view == 1 else 0.0))
+        moved.save(Session(root).pose2d / f"{name}.npz")
+    return Session(root), xyz[at]
+
+
+def test_a_late_camera_is_put_right_and_told(tmp_path: Path) -> None:
+    session, truth = _moving_cameras_session(tmp_path, late=3.4)
+    result = pipeline.reconstruct_session(tmp_path, PLAIN)
+    poses3d = Poses3D.load(session.pose3d)
+    # A tenth of a frame is the goal of synchronisation; see tests/reconstruct/test_sync.py.
+    assert poses3d.time_offsets * 60 == pytest.approx([0, -3.4, 0, 0], abs=0.1)
+    error = np.linalg.norm(poses3d.xyz[:, 0] - truth, axis=-1)
+    untold = pipeline.reconstruct_session(
+        tmp_path, dataclasses.replace(PLAIN, sync=SyncConfig(enabled=False)), overwrite=True
+    )
+    # 3.4 frames of a walker are 75 mm: untold, the other three cameras do without the late one most of the time.
+    assert poses3d.n_views.mean() > untold.poses3d.n_views.mean() + 0.3
+    assert np.nanmean(error) < np.nanmean(np.linalg.norm(untold.poses3d.xyz[:, 0] - truth, axis=-1))
+    assert not untold.poses3d.time_offsets.any()
+    assert result.outputs["verdict"] == session.verdict
+    pipeline.reconstruct_session(tmp_path, PLAIN, overwrite=True)
+    verdict = json.loads(session.verdict.read_text())
+    assert any("cam02 is 3.4 frames late" in reason["text"] for reason in verdict["reasons"])
+
+
+def test_a_refined_rig_lies_beside_the_users_own(tmp_path: Path) -> None:
+    session, _ = _moving_cameras_session(tmp_path, shift=25.0)
+    before = session.rig.read_bytes()
+    plain = pipeline.reconstruct_session(tmp_path, PLAIN)
+    assert not session.refined_rig.exists()
+    refine = dataclasses.replace(PLAIN, rig_check=RigCheckConfig(refine="image-shift"))
+    refined = pipeline.reconstruct_session(tmp_path, refine, overwrite=True)
+    assert session.rig.read_bytes() == before
+    assert refined.outputs["refined rig"] == session.refined_rig
+    moved = Rig.load(session.refined_rig)[1].lens.K[0, 2] - Rig.load(session.rig)[1].lens.K[0, 2]
+    assert moved == pytest.approx(25.0, abs=2.0)
+    assert refined.quality.left_out_px.mean() < 0.5 * plain.quality.left_out_px.mean()
+    assert json.loads(session.verdict.read_text())["rig"]["refined"] == "image-shift"
+    # The report is made with the rig of the reconstruction, and a plain run takes the refined one away again.
+    pipeline.report_session(tmp_path, DRAWN)
+    assert "cameras.refined.yaml" in session.report.read_text(encoding="utf-8")
+    pipeline.reconstruct_session(tmp_path, PLAIN, overwrite=True)
+    assert not session.refined_rig.exists()
 
 
 def test_before_there_is_anything(session: Path, estimator) -> None:

@@ -29,6 +29,16 @@ class Session:
         return self.root / "corrections.yaml"
 
     @property
+    def refined_rig(self) -> Path:
+        """The rig corrected by the skeletons, where that was asked for, `cameras.refined.yaml`."""
+        return self.root / "cameras.refined.yaml"
+
+    @property
+    def calibration_uncertainty(self) -> Path:
+        """Covariance of the rig's parameters, where mv3d calibrated it."""
+        return self.root / "calibration" / "uncertainty.npz"
+
+    @property
     def pose2d(self) -> Path:
         """Folder of `<camera>.npz`."""
         return self.root / "pose2d"
@@ -47,6 +57,11 @@ class Session:
     def report(self) -> Path:
         """The HTML report."""
         return self.root / "report.html"
+
+    @property
+    def verdict(self) -> Path:
+        """The verdict for programs, `verdict.json`."""
+        return self.root / "verdict.json"
 
     @property
     def overlay_video(self) -> Path:

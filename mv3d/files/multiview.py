@@ -18,35 +18,53 @@ class Timeline:
         timestamps: (frame,) s.
         index: (frame, view) number of the view's own frame; meaningless where `present` is false.
         present: (frame, view) whether the view has a frame of that instant.
+        time_shift: (frame, view) s, the instant of the view's own frame minus the timeline's; 0 where absent; None
+            means zeros.
     """
 
     timestamps: Float[np.ndarray, " frame"]
     index: Int[np.ndarray, "frame view"]
     present: Bool[np.ndarray, "frame view"]
+    time_shift: Float[np.ndarray, "frame view"] | None = None
 
     def __len__(self) -> int:
         return len(self.timestamps)
 
+    def only(self, frames: slice | Bool[np.ndarray, " frame"]) -> "Timeline":
+        """Some of its instants."""
+        shift = None if self.time_shift is None else self.time_shift[frames]
+        return Timeline(self.timestamps[frames], self.index[frames], self.present[frames], shift)
 
-def match_times(timestamps: Sequence[Float[np.ndarray, " _"]]) -> Timeline:
+
+def match_times(
+    timestamps: Sequence[Float[np.ndarray, " _"]], offsets: Sequence[Float[np.ndarray, " _"]] | None = None
+) -> Timeline:
     """Frames of all views by nearest time, on the timeline of the view with the most frames.
 
     A frame shows an instant if each is the other's nearest and they are at most half an interval apart. A view without
     such a frame (a dropped one) is absent there; no frame of a view is used twice.
+
+    Args:
+        timestamps: each view's own frame times, s.
+        offsets: for each view what is to be added to them, s; none where all clocks agree.
     """
+    if offsets is not None:
+        timestamps = [own + offset for own, offset in zip(timestamps, offsets, strict=True)]
     reference = max(range(len(timestamps)), key=lambda v: len(timestamps[v]))
     times = np.asarray(timestamps[reference], float)
     tolerance = 0.5 * np.median(np.diff(times)) if len(times) > 1 else np.inf
     index = np.zeros((len(times), len(timestamps)), int)
     present = np.zeros(index.shape, bool)
+    shift = np.zeros(index.shape)
     for v, own in enumerate(timestamps):
-        index[:, v] = _nearest(own, times)
-        mutual = _nearest(times, own)[index[:, v]] == np.arange(len(times))
+        index[:, v] = nearest(own, times)
+        mutual = nearest(times, own)[index[:, v]] == np.arange(len(times))
         present[:, v] = mutual & (np.abs(own[index[:, v]] - times) <= tolerance + 1e-9)
-    return Timeline(times, index, present)
+        shift[:, v] = np.where(present[:, v], own[index[:, v]] - times, 0.0)
+    return Timeline(times, index, present, shift)
 
 
-def _nearest(times: Float[np.ndarray, " n"], wanted: Float[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
+def nearest(times: Float[np.ndarray, " n"], wanted: Float[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
     """Index of the time nearest to each wanted one; the earlier of two that are equally near."""
     after = np.minimum(np.searchsorted(times, wanted), len(times) - 1)
     before = np.maximum(after - 1, 0)

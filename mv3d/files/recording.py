@@ -119,5 +119,4 @@ def _shared(timeline: Timeline) -> Timeline:
     everywhere = np.flatnonzero(timeline.present.all(1))
     if not len(everywhere):
         raise VideoError("the videos have no moment in common; check their timestamps")
-    keep = slice(everywhere[0], everywhere[-1] + 1)
-    return Timeline(timeline.timestamps[keep], timeline.index[keep], timeline.present[keep])
+    return timeline.only(slice(everywhere[0], everywhere[-1] + 1))

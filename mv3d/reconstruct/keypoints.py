@@ -27,6 +27,7 @@ class Keypoints:
         peaks_xy: (frame, view, joint, candidate, 2) what else the network saw, or None.
         peaks_score: (frame, view, joint, candidate), or None.
         by_hand: (frame, view, joint) whether a person decided on it, for good; None where nobody did.
+        time_shift: (frame, view) s, the instant of the view's own frame minus the timeline's; None means zeros.
     """
 
     skeleton: Skeleton
@@ -36,6 +37,7 @@ class Keypoints:
     peaks_xy: np.ndarray | None = None
     peaks_score: np.ndarray | None = None
     by_hand: np.ndarray | None = None
+    time_shift: np.ndarray | None = None
 
 
 def select_performer(
@@ -120,7 +122,15 @@ def reconstruct_keypoints(rig: Rig, keypoints: Keypoints, config: ReconstructCon
 
 
 def _reconstruct(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> Poses3D:
-    return reconstruct_person(rig, keypoints.skeleton, keypoints.xy, keypoints.score, keypoints.timestamps, config)
+    return reconstruct_person(
+        rig,
+        keypoints.skeleton,
+        keypoints.xy,
+        keypoints.score,
+        keypoints.timestamps,
+        config,
+        delay=keypoints.time_shift,
+    )
 
 
 def _check_views(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mv3d.data.diagnosis import Diagnosis
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.quality import Quality, mean_known, median_known
 from mv3d.data.rig import Rig
 from mv3d.viz import plots
 from mv3d.viz.page import NOT_KNOWN, Page, Picture, Table, drawing, number, percent, photograph
+from mv3d.viz.sync_plots import sync_curves
 from mv3d.viz.verdict import Verdict, inconsistent_cameras, judge
 
 _FOOTER = (
@@ -28,6 +30,7 @@ def write_report(
     pictures: list[tuple[str, np.ndarray]],
     facts: dict[str, str],
     warnings: list[str],
+    diagnosis: Diagnosis | None = None,
 ) -> Verdict:
     """Write the report; it appears whole or not at all.
 
@@ -41,6 +44,7 @@ def write_report(
         pictures: (caption, BGR image), such as frames of the overlay and of the scene.
         facts: versions, settings, run time: anything that tells later how this came about.
         warnings: sentences of the stages, shown below the verdict.
+        diagnosis: what was found out about clocks, cameras and detections.
 
     Returns:
         The verdict at the top.
@@ -48,7 +52,7 @@ def write_report(
     Raises:
         SessionError: the file cannot be written.
     """
-    verdict = judge(rig, quality)
+    verdict = judge(rig, quality, diagnosis)
     page = Page(
         title=title,
         verdict=verdict,
@@ -59,7 +63,7 @@ def write_report(
             _bone_table(quality),
             _joint_table(poses3d, quality),
         ],
-        plots=_plots(poses3d, quality),
+        plots=[*_plots(poses3d, quality), *_diagnosis_plots(quality, diagnosis)],
         pictures=[photograph(caption, image) for caption, image in pictures],
         facts=facts,
         footer=_FOOTER,
@@ -190,6 +194,17 @@ def _plots(poses3d: Poses3D, quality: Quality) -> list[Picture]:
         ),
     ]
     return [drawing(title, note, plots.to_png(figure)) for title, note, figure in drawn]
+
+
+def _diagnosis_plots(quality: Quality, diagnosis: Diagnosis | None) -> list[Picture]:
+    if diagnosis is None or diagnosis.sync is None:
+        return []
+    title = "Sync"
+    note = (
+        "How much each camera disagrees with the others if it alone is moved in time, constant errors taken off. The "
+        "minimum is where it is in sync; a flat curve says that too little moves to tell."
+    )
+    return [drawing(title, note, plots.to_png(sync_curves(quality.cameras, diagnosis.sync)))]
 
 
 def _people(poses: Poses2D | None) -> str:

@@ -1,15 +1,16 @@
 """A verdict in plain words on a reconstruction: good, usable, or look at this; and why."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from mv3d.data.diagnosis import Diagnosis
 from mv3d.data.quality import Quality
 from mv3d.data.rig import Rig
+from mv3d.viz.findings import diagnosis_reasons
+from mv3d.viz.reason import LEVELS, Level, Reason
 
-Level = Literal["good", "usable", "look at this"]
-_LEVELS: tuple[Level, ...] = ("good", "usable", "look at this")
+__all__ = ["Level", "Reason", "Verdict", "inconsistent_cameras", "judge"]
 
 # Share of the limb joints in xyz. Filled gaps count; 2 % missing is a hand hidden for a moment, 10 % a limb for long.
 _COVERAGE_GOOD, _COVERAGE_USABLE = 0.98, 0.90
@@ -34,14 +35,6 @@ _MOST_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """One finding: how bad, and a sentence."""
-
-    level: Level
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """The worst of the reasons, and all of them, worst first."""
 
@@ -58,12 +51,13 @@ class Verdict:
         }[self.level]
 
 
-def judge(rig: Rig, quality: Quality) -> Verdict:
+def judge(rig: Rig, quality: Quality, diagnosis: Diagnosis | None = None) -> Verdict:
     """Hold the figures against the limits of this module.
 
     Args:
         rig: the cameras that the figures are of; their image sizes give the px a scale.
         quality: the figures.
+        diagnosis: what was found out about clocks, cameras and detections.
     """
     sides = np.array([max(rig[name].size) for name in quality.cameras], dtype=float)
     found = [
@@ -74,8 +68,9 @@ def judge(rig: Rig, quality: Quality) -> Verdict:
         *_blind_camera_reasons(quality),
         *_bone_reasons(quality),
         *_joint_reasons(quality),
+        *diagnosis_reasons(diagnosis or Diagnosis(), quality),
     ]
-    found.sort(key=lambda reason: -_LEVELS.index(reason.level))
+    found.sort(key=lambda reason: -LEVELS.index(reason.level))
     return Verdict(found[0].level if found else "good", tuple(found))
 
 
@@ -123,15 +118,17 @@ def _shift_reasons(quality: Quality, sides: np.ndarray) -> list[Reason]:
             continue
         dx, dy = quality.shift_px[view]
         text = f"{quality.cameras[view]} is inconsistent by {size[view]:.0f} px with the others ({dx:+.0f}, {dy:+.0f})."
-        reasons.append(Reason(_grade(share, _SHIFT_NOTED, _SHIFT_WRONG), text + _gain(quality, int(view))))
+        level = _grade(share, _SHIFT_NOTED, _SHIFT_WRONG)
+        text += _gain(quality, int(view))
+        reasons.append(Reason(level, text, "calibration", quality.cameras[view]))
     known = np.isfinite(quality.left_out_px) & np.isfinite(quality.left_out_without_shift_px)
     if reasons and known.any():
         before, after = quality.left_out_px[known].mean(), quality.left_out_without_shift_px[known].mean()
         text = (
             f"Correcting the cameras' shifts would bring the mean left-out error from {before:.1f} to {after:.1f} px. "
-            "Your calibration was not changed; calibrate again, or look for a camera that was moved."
+            "Your calibration was not changed: calibrate again, look for a camera that was moved, or pass --refine-rig."
         )
-        reasons.append(Reason("usable", text))
+        reasons.append(Reason("usable", text, "calibration"))
     return reasons
 
 
@@ -153,7 +150,7 @@ def _odd_camera_reasons(quality: Quality) -> list[Reason]:
                 f"{quality.cameras[view]} fits worst: its left-out error of {quality.left_out_px[view]:.1f} px is "
                 f"{ratio:.1f} times that of the other cameras ({others:.1f} px)."
             )
-            reasons.append(Reason("usable", text))
+            reasons.append(Reason("usable", text, camera=quality.cameras[view]))
     return reasons
 
 
@@ -161,7 +158,7 @@ def _blind_camera_reasons(quality: Quality) -> list[Reason]:
     limbs = list(quality.limb_joints) or list(range(len(quality.keypoints)))
     seen = quality.coverage_2d[:, limbs].mean(axis=1)
     return [
-        Reason("usable", f"{name} sees only {share:.0%} of the limb joints; it hardly helps.")
+        Reason("usable", f"{name} sees only {share:.0%} of the limb joints; it hardly helps.", "detection", name)
         for name, share in zip(quality.cameras, seen, strict=True)
         if share < _CAMERA_SEES
     ]
@@ -191,10 +188,10 @@ def _joint_reasons(quality: Quality) -> list[Reason]:
     reasons = []
     if absent:
         text = f"Missing in most frames: {_named(quality, absent, present)}."
-        reasons.append(Reason("look at this", text))
+        reasons.append(Reason("look at this", text, "detection"))
     if guessed:
         text = f"Poorly seen, often filled or missing: {_named(quality, guessed, quality.measured)} of frames measured."
-        reasons.append(Reason("usable", text))
+        reasons.append(Reason("usable", text, "detection"))
     return reasons
 
 

@@ -112,6 +112,27 @@ def test_reading_together_gives_the_right_images(make_video: Callable[..., Path]
     assert [row[2] for row in seen] == [0, None, 1, None, 2, None, 3, None, 4, None]
 
 
+def test_offsets_of_clocks_move_frames_to_others() -> None:
+    """A view 2.4 frames late: its third frame shows the reference's first, 0.4 frames later than that."""
+    times = np.arange(10) / 10.0
+    timeline = match_times([times, times], [np.zeros(10), np.full(10, -0.24)])
+    assert timeline.timestamps == pytest.approx(times)
+    assert timeline.present[:, 1].tolist() == [True] * 8 + [False] * 2
+    assert timeline.index[:8, 1].tolist() == list(range(2, 10))
+    assert timeline.time_shift is not None
+    assert timeline.time_shift[:8, 1] == pytest.approx(-0.04)
+    assert not timeline.time_shift[8:].any()
+    assert not timeline.time_shift[:, 0].any()
+
+
+def test_a_part_of_a_timeline_keeps_its_shifts() -> None:
+    times = np.arange(6) / 10.0
+    part = match_times([times, times + 0.03]).only(np.arange(6) >= 4)
+    assert part.time_shift is not None
+    assert part.time_shift[:, 1] == pytest.approx([0.03, 0.03])
+    assert Timeline(part.timestamps, part.index, part.present).only(slice(0, 1)).time_shift is None
+
+
 def test_reading_a_part(make_video: Callable[..., Path]) -> None:
     video = probe_video(make_video("a.mp4", list(range(0, 400, 40))))
     timeline = match_times([video.timestamps])

@@ -1,0 +1,119 @@
+"""From the detections of all views to the performer's skeleton, with clocks and cameras held against each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from mv3d.data.correction import Correction
+from mv3d.data.diagnosis import Diagnosis, RigCheck, Sync
+from mv3d.data.poses import Poses2D, Poses3D
+from mv3d.data.quality import Quality
+from mv3d.data.rig import Rig
+from mv3d.data.skeletons import LIMB_JOINTS
+from mv3d.files.multiview import Timeline, match_times
+from mv3d.reconstruct.corrections import apply_corrections
+from mv3d.reconstruct.keypoints import Keypoints, reconstruct_keypoints, select_performer
+from mv3d.reconstruct.quality import measure_quality
+from mv3d.reconstruct.reconstruction import ReconstructConfig
+from mv3d.reconstruct.rig_check import RigCheckConfig, check_rig, refine_by_keypoints
+from mv3d.reconstruct.spans import swapped_spans, unseen_spans
+from mv3d.reconstruct.sync import estimate_sync
+from mv3d.reconstruct.sync_refinement import SyncConfig
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ViewsConfig:
+    """Settings of the whole way from detections to the skeleton.
+
+    Attributes:
+        reconstruct: triangulation and smoothing.
+        sync: time offsets from motion.
+        rig_check: does the rig fit, and is it to be corrected?
+    """
+
+    reconstruct: ReconstructConfig
+    sync: SyncConfig
+    rig_check: RigCheckConfig
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstruction:
+    """The skeleton and all that was found out on the way.
+
+    Attributes:
+        rig: the cameras as used: corrected, if that was asked for.
+        poses3d: the skeleton.
+        quality: its figures.
+        diagnosis: clocks, cameras and detections.
+        timeline: which frames were looked at together.
+    """
+
+    rig: Rig
+    poses3d: Poses3D
+    quality: Quality
+    diagnosis: Diagnosis
+    timeline: Timeline
+
+
+def reconstruct_views(
+    rig: Rig,
+    poses: Sequence[Poses2D],
+    timeline: Timeline,
+    config: ViewsConfig,
+    corrections: Sequence[Correction] = (),
+    covariance: Float[np.ndarray, "unknown unknown"] | None = None,
+) -> Reconstruction:
+    """Choose the performer, synchronise, check the rig, reconstruct and judge.
+
+    Args:
+        rig: cameras in view order.
+        poses: detections of each view on its own frames.
+        timeline: by the cameras' own stamps.
+        config: settings.
+        corrections: by hand.
+        covariance: of the parameters that may be refined, from the calibration.
+
+    Raises:
+        ReconstructionError: nobody is seen by two views.
+    """
+    triangulation = config.reconstruct.triangulation
+    limbs = poses[0].skeleton.indices(LIMB_JOINTS)
+
+    def chosen_at(instants: Timeline) -> Keypoints:
+        chosen = select_performer(rig, poses, instants.timestamps, instants.index, instants.present, config.reconstruct)
+        # Where every frame is at its instant the sequence need not look at times view by view.
+        shifted = instants.time_shift if np.any(instants.time_shift) else None
+        return apply_corrections(replace(chosen, time_shift=shifted), rig.names, instants, corrections)
+
+    keypoints = chosen_at(timeline)
+    sync = estimate_sync(rig, keypoints, limbs, config.sync) if config.sync.enabled else None
+    if sync is not None and sync.applied:
+        timeline = _matched_again(timeline, poses, sync)
+        keypoints = chosen_at(timeline)
+    check = check_rig(rig, keypoints, limbs, triangulation, config.rig_check) if config.rig_check.enabled else None
+    kind = config.rig_check.refine
+    if kind is not None and limbs:
+        rig = refine_by_keypoints(rig, keypoints, limbs, kind, triangulation, config.rig_check, covariance).rig
+        check = replace(check, refined=kind) if check is not None else None
+    poses3d, used = reconstruct_keypoints(rig, keypoints, config.reconstruct)
+    if sync is not None and sync.applied:
+        poses3d = replace(poses3d, time_offsets=sync.time_offsets)
+    quality = measure_quality(rig, used.xy, used.score, poses3d, triangulation)
+    diagnosis = _diagnosis(rig, sync, check, keypoints, poses3d)
+    return Reconstruction(rig, poses3d, quality, diagnosis, timeline)
+
+
+def _matched_again(timeline: Timeline, poses: Sequence[Poses2D], sync: Sync) -> Timeline:
+    """The same instants of the view that leads the timeline, the others' frames matched with the offsets added."""
+    stamps = [p.timestamps for p in poses]
+    again = match_times(stamps, [sync.shift_at(own, v) for v, own in enumerate(stamps)])
+    leader = max(range(len(stamps)), key=lambda v: len(stamps[v]))
+    return again.only(np.isin(again.index[:, leader], timeline.index[:, leader]))
+
+
+def _diagnosis(
+    rig: Rig, sync: Sync | None, check: RigCheck | None, keypoints: Keypoints, poses3d: Poses3D
+) -> Diagnosis:
+    return Diagnosis(sync, check, unseen_spans(poses3d), swapped_spans(rig, keypoints.xy, poses3d))
