@@ -357,9 +357,8 @@ def test_a_late_camera_is_put_right_and_told(tmp_path: Path) -> None:
     untold = pipeline.reconstruct_session(
         tmp_path, dataclasses.replace(PLAIN, sync=SyncConfig(enabled=False)), overwrite=True
     )
-    # 3.4 frames of a walker are 75 mm: untold, the other three cameras do without the late one most of the time.
-    assert poses3d.n_views.mean() > untold.poses3d.n_views.mean() + 0.3
-    assert np.nanmean(error) < np.nanmean(np.linalg.norm(untold.poses3d.xyz[:, 0] - truth, axis=-1))
+    # 3.4 frames of a walker are 75 mm: untold, the late camera's views count for less, or pull the person after it.
+    assert np.nanmean(error) < 0.9 * np.nanmean(np.linalg.norm(untold.poses3d.xyz[:, 0] - truth, axis=-1))
     assert not untold.poses3d.time_offsets.any()
     assert result.outputs["verdict"] == session.verdict
     pipeline.reconstruct_session(tmp_path, PLAIN, overwrite=True)
