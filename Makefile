@@ -17,6 +17,7 @@ demo: $(INSTALLED)  ## the whole chain on a real recording (ARGS=--synthetic nee
 	$(BIN)/mv3d demo $(ARGS)
 
 test: lint  ## linter, format, types, all tests
+	@scripts/install_system_libraries.sh $(BIN)/python opencv-doc  # real pictures of chessboards
 	$(BIN)/pytest
 
 lint: $(INSTALLED)  ## linter, format and types without the tests

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from calib.boards import Board
 from mv3d.data.checks import frozen_array
+from mv3d.data.rig import Rig
 from mv3d.errors import FormatError
 from mv3d.files.writing import whole_file
 
@@ -62,6 +63,22 @@ class BoardObservations:
         sigma = self.sigma_px[self.views]
         if np.isinf(self.xy).any() or not (np.isfinite(sigma) & (sigma > 0)).all():
             raise ValueError("a seen board needs finite corners and a positive sigma_px")
+
+    @classmethod
+    def from_corners(
+        cls,
+        board: Board,
+        rig: Rig,
+        xy: Float[np.ndarray, "camera frame corner 2"],
+        sigma_px: float,
+        times: Float[np.ndarray, "camera frame"],
+        segments: Int[np.ndarray, " frame"],
+    ) -> "BoardObservations":
+        """Corners of equal uncertainty seen by the cameras of a rig, whose lenses and places are not used."""
+        seen = np.isfinite(xy).all(-1).any(-1)
+        sizes = np.array([camera.size for camera in rig])
+        names = tuple(f"frame {i}" for i in range(xy.shape[1]))
+        return cls(board, rig.names, sizes, xy, np.where(seen, sigma_px, np.nan), times, names, segments)
 
     @property
     def seen(self) -> Bool[np.ndarray, "camera frame corner"]:

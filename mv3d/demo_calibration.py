@@ -17,7 +17,7 @@ from mv3d.calibration import calibrate_session_lenses
 from mv3d.data.rig import Rig
 from mv3d.files.progress import Progress, silent
 from mv3d.geometry.rotations import nearest_rotation
-from mv3d.synthetic.boards import SyntheticBoard, film_board
+from mv3d.synthetic.boards import film_board
 
 _REAL_BOARD = "demo_checkerboard"
 # A board of a metre, carried slowly for 40 s: what a ring of 10 m wants.
@@ -63,7 +63,7 @@ def calibrate_synthetic(truth: Rig, report: Path) -> tuple[Rig, list[str]]:
     film = film_board(
         truth, _BOARD.points, frames=_FRAMES, fps=_FPS, noise_px=_NOISE_PX, lag=_LAGS, speed=_SPEED, seed=0
     )
-    observations = _as_detected(truth, film)
+    observations = BoardObservations.from_corners(_BOARD, truth, film.xy, _NOISE_PX, film.times, film.segments)
     result = calibrate_rig(observations, CalibrationConfig())
     facts = {"board": _BOARD.describe(), "corners": f"synthetic, {_NOISE_PX} px of noise", "fit": result.status}
     write_report(report, observations, result, "Calibration of a synthetic rig", facts)
@@ -78,20 +78,6 @@ def placed_like(rig: Rig, other: Rig) -> Rig:
     Q = nearest_rotation(np.mean([b.R.T @ a.R for a, b in zip(rig, other, strict=True)], axis=0))
     shift = (other.centers - rig.centers @ Q.T).mean(0)
     return Rig(tuple(replace(c, R=c.R @ Q.T, t=c.t - c.R @ Q.T @ shift) for c in rig))
-
-
-def _as_detected(rig: Rig, film: SyntheticBoard) -> BoardObservations:
-    seen = np.isfinite(film.xy).all(-1).any(-1)
-    return BoardObservations(
-        _BOARD,
-        rig.names,
-        np.array([camera.size for camera in rig]),
-        film.xy,
-        np.where(seen, film.noise_px, np.nan),
-        film.times,
-        tuple(f"frame {i}" for i in range(film.xy.shape[1])),
-        film.segments,
-    )
 
 
 def _error_lines(result: CalibrationResult, truth: Rig) -> list[str]:

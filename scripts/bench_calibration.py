@@ -39,12 +39,7 @@ CONFIG = CalibrationConfig(lens=LensConfig(model="pinhole4"))
 
 def observed(rig: Rig, made: SyntheticBoard) -> BoardObservations:
     """A synthetic film as a detector would report it."""
-    seen = np.isfinite(made.xy).all(-1).any(-1)
-    names = tuple(f"frame {i}" for i in range(made.xy.shape[1]))
-    sizes = np.array([camera.size for camera in rig])
-    return BoardObservations(
-        BOARD, rig.names, sizes, made.xy, np.where(seen, 0.2, np.nan), made.times, names, made.segments
-    )
+    return BoardObservations.from_corners(BOARD, rig, made.xy, 0.2, made.times, made.segments)
 
 
 def distances(rig: Rig) -> np.ndarray:

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs with apt what a bare Debian or Ubuntu lacks for mv3d: the shared libraries that the wheels of Open3D and
 # OpenCV load, the software renderer for machines without a display, and Python's venv module.
-# Usage: scripts/install_system_libraries.sh PYTHON. Does nothing when all is there; never fails the build for want of
-# apt or of rights: it says what is missing and goes on.
+# Usage: scripts/install_system_libraries.sh PYTHON [PACKAGE ...]. Packages are wanted besides: what tests read. Does
+# nothing when all is there; never fails the build for want of apt or of rights: it says what is missing and goes on.
 set -euo pipefail
 python="${1:-python3}"
+besides=("${@:2}")
 
 # shared library, package that brings it
 libraries="
@@ -31,6 +32,9 @@ done <<<"$libraries"
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     missing+=("python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv")
 fi
+for package in "${besides[@]}"; do
+    dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 root=()

@@ -22,17 +22,7 @@ CONFIG = CalibrationConfig(lens=LensConfig(model="pinhole4"))
 
 
 def observations(rig: Rig, made: SyntheticBoard, board: Board = BOARD) -> BoardObservations:
-    seen = np.isfinite(made.xy).all(-1).any(-1)
-    return BoardObservations(
-        board,
-        rig.names,
-        np.array([camera.size for camera in rig]),
-        made.xy,
-        np.where(seen, 0.2, np.nan),
-        made.times,
-        tuple(f"frame {i}" for i in range(made.xy.shape[1])),
-        made.segments,
-    )
+    return BoardObservations.from_corners(board, rig, made.xy, 0.2, made.times, made.segments)
 
 
 @pytest.fixture(scope="module")

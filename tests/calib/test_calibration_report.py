@@ -21,17 +21,7 @@ BOARD = Board("charuco", (8, 6), 0.08, 0.06, "DICT_4X4_100")
 def calibrated():
     rig = camera_ring(3, radius=3.0, seed=2)
     made = film_board(rig, BOARD.points, frames=60, fps=10.0, lag=np.array([0.0, 0.06, 0.0]), seed=3)
-    seen = np.isfinite(made.xy).all(-1).any(-1)
-    observations = BoardObservations(
-        BOARD,
-        rig.names,
-        np.array([camera.size for camera in rig]),
-        made.xy,
-        np.where(seen, 0.2, np.nan),
-        made.times,
-        tuple(f"frame {i}" for i in range(made.xy.shape[1])),
-        made.segments,
-    )
+    observations = BoardObservations.from_corners(BOARD, rig, made.xy, 0.2, made.times, made.segments)
     return observations, calibrate_rig(observations, CalibrationConfig(lens=LensConfig(model="pinhole4")))
 
 
