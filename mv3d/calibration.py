@@ -23,6 +23,7 @@ from mv3d.data.session import Session
 from mv3d.errors import CalibrationError, ConfigError, SessionError
 from mv3d.files.progress import Progress, silent
 from mv3d.files.staging import written_together
+from mv3d.files.time_offsets import recorded_in
 from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file
 
 FORMAT_VERSION = 1
@@ -110,7 +111,7 @@ def calibrate_session(
     with written_together(session.root) as folder:
         _whole_rig(result.rig, known.rig).save(Session(folder).rig)
         reports = folder / "calibration"
-        _save_uncertainty(reports / "uncertainty.npz", result)
+        _save_uncertainty(reports / "uncertainty.npz", result, _filmed_with(session))
         facts = {"board": pattern.describe(), "lens": config.lens.model, "mv3d": mv3d.__version__, "fit": result.status}
         write_report(reports / "report.html", observations, result, _title(session), facts)
     outputs = {"rig": session.rig, "report": session.root / "calibration" / "report.html"}
@@ -210,8 +211,12 @@ def _whole_rig(found: Rig, known: Rig | None) -> Rig:
     return Rig((*old, *(camera for camera in found if camera.name not in known.names)))
 
 
-def _save_uncertainty(path: Path, result: CalibrationResult) -> None:
-    """Covariance of the cameras' parameters and time offsets, as plain arrays."""
+def _filmed_with(session: Session) -> dict[str, np.ndarray]:
+    return recorded_in(session, {source.camera: source.path for source in extrinsics_sources(session)})
+
+
+def _save_uncertainty(path: Path, result: CalibrationResult, recording: dict[str, np.ndarray]) -> None:
+    """Covariance of the cameras' parameters, time offsets and the recording they are of, as plain arrays."""
     arrays: dict[str, np.ndarray | np.integer] = {
         "format_version": np.int64(FORMAT_VERSION),
         "cameras": np.array(result.rig.names, dtype=np.str_),
@@ -221,6 +226,7 @@ def _save_uncertainty(path: Path, result: CalibrationResult) -> None:
         "excluded": np.array(
             [json.dumps([e.camera, e.frame, e.reason, e.joint_only]) for e in result.excluded], dtype=np.str_
         ),
+        **recording,
     }
     if result.uncertainty is not None:
         arrays |= {

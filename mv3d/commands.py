@@ -5,7 +5,7 @@ Stages are imported inside the commands: torch, numba and OpenCV take seconds, a
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Session = tyro.conf.Positional[Path]
 Lines = list[str]
+Offsets = Literal["auto", "calibration", "none"]
 
 _DEFAULTS = Settings()
 
@@ -49,6 +50,7 @@ def run(
     overwrite: bool = False,
     common_time: bool = False,
     corrections: Path | None = None,
+    time_offsets: Offsets = "auto",
     settings: Settings = _DEFAULTS,
 ) -> Lines:
     """Videos and cameras.yaml of a session in; skeletons, exports, pictures and report out.
@@ -58,6 +60,8 @@ def run(
         overwrite: make results anew that are already there.
         common_time: accept videos of unequal length and use the time that all of them cover.
         corrections: YAML file of corrections by hand; corrections.yaml of the session by default.
+        time_offsets: of the cameras' clocks: auto takes those of `mv3d calibrate` if the board was filmed in these very
+            videos, calibration takes them in any case (the cameras ran through), none takes the clocks as they are.
         settings: shared settings.
     """
     from mv3d import pipeline
@@ -68,6 +72,7 @@ def run(
         overwrite=overwrite,
         common_time=common_time,
         corrections=corrections,
+        time_offsets=time_offsets,
         progress=settings.progress,
     )
     return result_lines(result, settings)
@@ -98,6 +103,7 @@ def reconstruct(
     keypoint_format: str = "auto",
     overwrite: bool = False,
     corrections: Path | None = None,
+    time_offsets: Offsets = "auto",
     settings: Settings = _DEFAULTS,
 ) -> Lines:
     """Keypoints in, 3D skeleton out: of a session's pose2d/, or with --rig, --keypoints and --out of any folder.
@@ -115,6 +121,7 @@ def reconstruct(
             easymocap, alphapose, mmpose, openpose.
         overwrite: make results anew that are already there.
         corrections: YAML file of corrections by hand; corrections.yaml of the session by default.
+        time_offsets: of the cameras' clocks, in a session; see `mv3d run --help`.
         settings: shared settings.
     """
     from mv3d import pipeline
@@ -123,7 +130,9 @@ def reconstruct(
         raise ConfigError("give either a session or --rig, --keypoints and --out, not both")
     config = settings.load()
     if session is not None:
-        result = pipeline.reconstruct_session(session, config, overwrite=overwrite, corrections=corrections)
+        result = pipeline.reconstruct_session(
+            session, config, overwrite=overwrite, corrections=corrections, time_offsets=time_offsets
+        )
         return result_lines(result, settings)
     if rig is None or keypoints is None or out is None:
         raise ConfigError("give a session folder, or all of --rig, --keypoints and --out")

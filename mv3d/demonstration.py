@@ -20,8 +20,9 @@ from mv3d.files.rigs import read_rig
 from mv3d.files.sessions import find_sources, match_names
 from mv3d.files.staging import HIDDEN_PREFIX, written_together
 from mv3d.files.writing import check_output_folder, write_text
+from mv3d.outputs import save_poses, stale_files
 from mv3d.pictures import draw_scene, report, write_verdict
-from mv3d.pipeline import reconstruct_poses2d, run, save_poses, stale_files
+from mv3d.pipeline import reconstruct_poses2d, run
 from mv3d.result import Result
 from mv3d.synthetic.observations import observe
 from mv3d.synthetic.performer import standing_person, walking_person

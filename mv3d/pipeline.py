@@ -1,18 +1,14 @@
 """The chain as a table of contents: each stage reads and writes the files of one session folder."""
 
-import glob
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-import mv3d
-from mv3d.config import Config, differences
+from mv3d.config import Config
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
@@ -28,7 +24,9 @@ from mv3d.files.recording import Recording, open_recording, session_rig
 from mv3d.files.rigs import read_rig
 from mv3d.files.skeleton_yaml import find_skeleton
 from mv3d.files.staging import written_together
-from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file, write_text
+from mv3d.files.time_offsets import OffsetSource, TimeOffsets, session_offsets
+from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file
+from mv3d.outputs import check_outputs, save_poses, session_name, stale_files, write_session_file
 from mv3d.pictures import draw, report, stills_of, write_verdict
 from mv3d.pose2d.models import model_named
 from mv3d.reconstruct.corrections import correction_notes
@@ -38,6 +36,8 @@ from mv3d.viz.movie import write_movie
 from mv3d.viz.viewer import render_scene
 from mv3d.viz.window import show
 
+_IN_SYNC = TimeOffsets()
+
 
 def run(
     root: str | Path,
@@ -46,20 +46,22 @@ def run(
     overwrite: bool = False,
     common_time: bool = False,
     corrections: Path | None = None,
+    time_offsets: OffsetSource = "auto",
     progress: Progress = silent,
     made_by: str = "mv3d run",
 ) -> Result:
     """The main job: 2D with 3D-guided crops, reconstruction, exports, pictures and report.
 
-    `corrections` stands for the session's own corrections.yaml. pose2d/ keeps the keypoints as they were found.
+    `corrections` stands for the session's own corrections.yaml. pose2d/ keeps the keypoints as they were found, at the
+    cameras' own times; `time_offsets` says how their clocks differ.
 
     Raises:
         Mv3dError: what is wrong with the session; earlier outputs stay as they were.
     """
     started = time.monotonic()
-    recording = open_recording(root, common_time)
+    recording = open_recording(root, common_time, time_offsets)
     session, rig = recording.session, recording.rig
-    _check_outputs(session, config, overwrite)
+    check_outputs(session, config, overwrite)
     if len(rig) < 2:
         raise ReconstructionError(f"{session.rig}: holds one camera ({rig.names[0]}); 3D needs two or more")
     frame_counts = {name: video.frame_count for name, video in zip(rig.names, recording.videos, strict=True)}
@@ -68,13 +70,15 @@ def run(
     keypoints, outlines = find_guided(recording, config, progress)
     poses2d = to_poses2d(recording, keypoints)
     known = known_covariance(session, rig, config.rig_check.refine)
-    made = reconstruct_views(rig, list(poses2d.values()), recording.timeline, config.views, by_hand, known)
+    poses = list(poses2d.values())
+    clocks = recording.time_offsets
+    made = reconstruct_views(rig, poses, recording.timeline, config.views, by_hand, known, clocks)
     notes = (*recording.notes, *correction_notes(by_hand))
     result = Result(made.rig, poses2d, made.poses3d, made.quality, notes, {}, made.diagnosis)
     with written_together(session.root, stale_files(session)) as folder:
         staged = replace(recording, session=Session(folder), rig=made.rig, timeline=made.timeline)
         result = _write(staged, result, outlines, config, session_name(session), started, progress)
-        _write_session_file(staged, config, made_by)
+        write_session_file(staged, config, made_by)
     outputs = {what: session.root / path.relative_to(folder) for what, path in result.outputs.items()}
     return replace(result, outputs=outputs)
 
@@ -152,17 +156,25 @@ def reconstruct_poses2d(
     config: Config,
     corrections: Path | None = None,
     covariance: np.ndarray | None = None,
+    time_offsets: TimeOffsets = _IN_SYNC,
 ) -> Result:
     """Reconstruct the performer from detections of all views, by camera name, corrected by a file."""
     poses = [poses2d[name] for name in rig.names]
     by_hand = read_corrections(corrections, {name: len(poses2d[name]) for name in rig.names}, poses[0].skeleton)
-    timeline = match_times([p.timestamps for p in poses])
-    made = reconstruct_views(rig, poses, timeline, config.views, by_hand, covariance)
-    return Result(made.rig, dict(poses2d), made.poses3d, made.quality, correction_notes(by_hand), {}, made.diagnosis)
+    clocks = time_offsets.array(rig.names)
+    timeline = match_times([p.timestamps + clock for p, clock in zip(poses, clocks, strict=True)])
+    made = reconstruct_views(rig, poses, timeline, config.views, by_hand, covariance, clocks)
+    notes = (*correction_notes(by_hand), *time_offsets.notes)
+    return Result(made.rig, dict(poses2d), made.poses3d, made.quality, notes, {}, made.diagnosis)
 
 
 def reconstruct_session(
-    root: str | Path, config: Config, *, overwrite: bool = False, corrections: Path | None = None
+    root: str | Path,
+    config: Config,
+    *,
+    overwrite: bool = False,
+    corrections: Path | None = None,
+    time_offsets: OffsetSource = "auto",
 ) -> Result:
     """Reconstruct from the session's pose2d/ again; writes pose3d.npz, verdict.json and a refined rig."""
     session = Session(Path(root))
@@ -171,9 +183,9 @@ def reconstruct_session(
         raise SessionError(f"{session.pose2d}: no keypoints yet; run `mv3d run {root}` or `mv3d pose2d {root}` first")
     refuse_overwriting(session.pose3d, overwrite)
     check_output_folder(session.root)
-    poses2d = read_keypoints(session.pose2d, rig.names)
+    poses2d, clocks = read_keypoints(session.pose2d, rig.names), session_offsets(session, rig.names, time_offsets)
     known = known_covariance(session, rig, config.rig_check.refine)
-    result = reconstruct_poses2d(rig, poses2d, config, corrections_file(session, corrections), known)
+    result = reconstruct_poses2d(rig, poses2d, config, corrections_file(session, corrections), known, clocks)
     outputs = {"pose3d": session.pose3d, "verdict": session.verdict}
     with written_together(session.root, (session.refined_rig.name,)) as folder:
         staged = Session(folder)
@@ -215,7 +227,8 @@ def report_session(root: str | Path, config: Config) -> Path:
     """Write report.html and verdict.json again from the session's files."""
     session, rig, poses3d = load_reconstruction(root)
     poses2d = read_keypoints(session.pose2d, rig.names)
-    result = reconstruct_poses2d(rig, poses2d, config, corrections_file(session, None))
+    clocks = session_offsets(session, rig.names)
+    result = reconstruct_poses2d(rig, poses2d, config, corrections_file(session, None), time_offsets=clocks)
     notes = result.notes
     if session.refined_rig.is_file():
         notes = (*notes, f"the cameras are those of {session.refined_rig.name}, corrected by the skeletons")
@@ -236,56 +249,3 @@ def load_reconstruction(root: str | Path) -> tuple[Session, Rig, Poses3D]:
         raise SessionError(f"{session.pose3d}: no reconstruction yet; run `mv3d run {root}` first")
     rig = Rig.load(session.refined_rig) if session.refined_rig.is_file() else session_rig(session)
     return session, rig, Poses3D.load(session.pose3d)
-
-
-def session_name(session: Session) -> str:
-    """What a session's exports and report are called: its folder's name."""
-    return session.root.resolve().name
-
-
-def save_poses(session: Session, poses2d: Mapping[str, Poses2D], poses3d: Poses3D) -> dict[str, Path]:
-    """Write pose2d/ and pose3d.npz; returns what was written by what it is."""
-    for name, poses in poses2d.items():
-        poses.save(session.pose2d / f"{name}.npz")
-    poses3d.save(session.pose3d)
-    return {"pose2d": session.pose2d, "pose3d": session.pose3d}
-
-
-def stale_files(session: Session, name: str | None = None) -> tuple[str, ...]:
-    """Patterns of files of an earlier run that a new one may not make again: more cameras, more frames."""
-    name = glob.escape(name or session_name(session))
-    return "pose2d/*.npz", "cameras.refined.yaml", f"export/openpose/*/{name}_{'[0-9]' * 12}_keypoints.json"
-
-
-def _check_outputs(session: Session, config: Config, overwrite: bool) -> None:
-    """Refuse to replace earlier results, and look for room, before the long work."""
-    output = config.output
-    paths = [session.pose3d, session.pose2d, *export_paths(session.export, output.formats, session_name(session))]
-    wanted = (
-        (output.overlay, session.overlay_video),
-        (output.scene, session.scene_video),
-        (output.report, session.report),
-    )
-    for path in [*paths, *(path for is_wanted, path in wanted if is_wanted)]:
-        refuse_overwriting(path, overwrite)
-    check_output_folder(session.root)
-
-
-def _write_session_file(recording: Recording, config: Config, made_by: str) -> None:
-    document = {
-        "made_by": made_by,
-        "mv3d": mv3d.__version__,
-        "run_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": differences(config),
-        "cameras": [
-            {
-                "name": c.name,
-                "source": v.path.name,
-                "size": list(v.size),
-                "fps": round(v.fps, 6),
-                "frames": v.frame_count,
-            }
-            for c, v in zip(recording.rig, recording.videos, strict=True)
-        ],
-    }
-    write_text(recording.session.root / "session.yaml", yaml.safe_dump(document, sort_keys=False))

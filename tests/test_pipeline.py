@@ -223,7 +223,7 @@ def _fail(error: Exception, *_: object, **__: object) -> None:
         ("mv3d.pipeline.export_poses", SessionError("the export failed")),
         ("mv3d.pipeline.export_poses", OSError(28, "No space left on device")),
         ("mv3d.pipeline.report", KeyboardInterrupt()),
-        ("mv3d.pipeline._write_session_file", OSError(28, "No space left on device", "session.yaml")),
+        ("mv3d.pipeline.write_session_file", OSError(28, "No space left on device", "session.yaml")),
         ("mv3d.pipeline.find_guided", VideoError("damaged in the middle")),
     ],
 )
@@ -284,6 +284,28 @@ def test_a_frame_that_one_camera_dropped(tmp_path: Path, film, rig: Rig, estimat
     assert probe_video(session / "overlay.mp4").frame_count == FRAMES
     again = pipeline.reconstruct_session(session, PLAIN, overwrite=True)
     np.testing.assert_array_equal(again.poses3d.xyz, result.poses3d.xyz)
+
+
+def test_a_camera_whose_clock_a_calibration_knows(tmp_path: Path, film, rig: Rig, estimator, truth: np.ndarray) -> None:
+    """cam02 started two frames after the others; the board was filmed in another recording, so it must be asked for."""
+    frames = {name: list(range(FRAMES - 2)) for name in rig.names} | {"cam02": list(range(2, FRAMES))}
+    session = film(tmp_path / "late", rig, frames=frames)
+    (session / "calibration").mkdir()
+    offsets = np.array([0, 2 / FPS, 0, 0])
+    empty = {"videos": np.array([], dtype=np.str_), "video_bytes": np.zeros(0, np.int64)}
+    uncertainty = session / "calibration" / "uncertainty.npz"
+    np.savez(uncertainty, cameras=np.array(rig.names), time_offsets=offsets, **empty)
+    result = pipeline.run(session, PLAIN, time_offsets="calibration")
+    _assert_near_truth(result.poses3d, truth[: FRAMES - 2])
+    np.testing.assert_array_equal(result.poses3d.time_offsets, offsets)
+    assert result.poses3d.n_views[:, 0, 0].tolist() == [3, 3] + [4] * (FRAMES - 4)
+    assert Poses2D.load(session / "pose2d/cam02.npz").timestamps[0] == 0, "files keep the cameras' own times"
+    again = pipeline.reconstruct_session(session, PLAIN, overwrite=True, time_offsets="calibration")
+    np.testing.assert_array_equal(again.poses3d.xyz, result.poses3d.xyz)
+    pipeline.report_session(session, PLAIN)
+    unasked = pipeline.reconstruct_session(session, PLAIN, overwrite=True)
+    assert not unasked.poses3d.time_offsets.any()
+    assert "--time-offsets calibration" in unasked.notes[0]
 
 
 def test_a_video_that_ends_early_is_an_error_unless_told(tmp_path: Path, film, rig: Rig, estimator, truth) -> None:

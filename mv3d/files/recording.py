@@ -13,6 +13,7 @@ from mv3d.data.session import Session
 from mv3d.errors import CalibrationError, SessionError, VideoError
 from mv3d.files.multiview import Timeline, check_same_length, match_times, read_together
 from mv3d.files.sessions import find_sources, match_names
+from mv3d.files.time_offsets import OffsetSource, session_offsets
 from mv3d.files.video import VideoInfo, probe_video
 
 # Encoders want sides in multiples of 16 and recorders crop or pad to them: so much difference is no other resolution.
@@ -29,7 +30,8 @@ class Recording:
         session: the folder.
         rig: the cameras, their lenses scaled to the size of the videos.
         videos: in the order of the rig.
-        timeline: which frames show the same instant.
+        timeline: which frames show the same instant, by timestamps with the time offsets added.
+        time_offsets: (view,) s: what camera v stamps t is the world at t + time_offsets[v].
         notes: what was unusual but could be dealt with, a sentence each.
     """
 
@@ -37,6 +39,7 @@ class Recording:
     rig: Rig
     videos: tuple[VideoInfo, ...]
     timeline: Timeline
+    time_offsets: np.ndarray
     notes: tuple[str, ...]
 
     def images(self) -> Iterator[list[np.ndarray | None]]:
@@ -44,12 +47,13 @@ class Recording:
         return read_together(self.videos, self.timeline)
 
 
-def open_recording(root: str | Path, common_time: bool = False) -> Recording:
+def open_recording(root: str | Path, common_time: bool = False, time_offsets: OffsetSource = "none") -> Recording:
     """Find videos and rig of a session and check that they fit.
 
     Args:
         root: the session folder: videos/ and cameras.yaml.
         common_time: accept videos of unequal length and use the time that all of them cover.
+        time_offsets: which offsets of the cameras' clocks the frames are matched with.
 
     Raises:
         SessionError: a folder or file is missing, or videos and cameras do not match.
@@ -60,12 +64,14 @@ def open_recording(root: str | Path, common_time: bool = False) -> Recording:
     if not session.root.is_dir():
         raise SessionError(f"{session.root}: no such session folder")
     rig, videos, notes = _fitted_rig(session)
-    timeline = match_times([video.timestamps for video in videos])
+    offsets = session_offsets(session, rig.names, time_offsets)
+    shift = offsets.array(rig.names)
+    timeline = match_times([video.timestamps + s for video, s in zip(videos, shift, strict=True)])
     if common_time:
         timeline = _shared(timeline)
     else:
         check_same_length(videos)
-    return Recording(session, rig, videos, timeline, notes)
+    return Recording(session, rig, videos, timeline, shift, (*notes, *offsets.notes))
 
 
 def session_rig(session: Session) -> Rig:

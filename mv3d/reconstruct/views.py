@@ -64,21 +64,25 @@ def reconstruct_views(
     config: ViewsConfig,
     corrections: Sequence[Correction] = (),
     covariance: Float[np.ndarray, "unknown unknown"] | None = None,
+    clocks: Float[np.ndarray, " view"] | None = None,
 ) -> Reconstruction:
     """Choose the performer, synchronise, check the rig, reconstruct and judge.
 
     Args:
         rig: cameras in view order.
         poses: detections of each view on its own frames.
-        timeline: by the cameras' own stamps.
+        timeline: by the cameras' own stamps and what is known of their clocks.
         config: settings.
         corrections: by hand.
         covariance: of the parameters that may be refined, from the calibration.
+        clocks: known offsets of the cameras' clocks, s: what camera v stamps t is the world at t + clocks[v].
 
     Raises:
         ReconstructionError: nobody is seen by two views.
     """
     triangulation = config.reconstruct.triangulation
+    clocks = np.zeros(len(rig)) if clocks is None else clocks
+    poses = [replace(p, timestamps=p.timestamps + clock) for p, clock in zip(poses, clocks, strict=True)]
     limbs = poses[0].skeleton.indices(LIMB_JOINTS)
 
     def chosen_at(instants: Timeline) -> Keypoints:
@@ -98,8 +102,8 @@ def reconstruct_views(
         rig = refine_by_keypoints(rig, keypoints, limbs, kind, triangulation, config.rig_check, covariance).rig
         check = replace(check, refined=kind) if check is not None else None
     poses3d, used = reconstruct_keypoints(rig, keypoints, config.reconstruct)
-    if sync is not None and sync.applied:
-        poses3d = replace(poses3d, time_offsets=sync.time_offsets)
+    found = sync.time_offsets if sync is not None and sync.applied else np.zeros(len(rig))
+    poses3d = replace(poses3d, time_offsets=clocks + found)
     quality = measure_quality(rig, used.xy, used.score, poses3d, triangulation)
     diagnosis = _diagnosis(rig, sync, check, keypoints, poses3d)
     return Reconstruction(rig, poses3d, quality, diagnosis, timeline)
