@@ -140,15 +140,24 @@ def log_evidence(H, b, prior, rows, strength, ridge):
 
 
 @njit(cache=True, parallel=True)
-def best_strengths(H, b, prior, rows, candidates, ridge, out):
-    """For every joint the candidate of greatest evidence."""
+def best_strengths(H, b, prior, rows, candidates, ridge, at):
+    """Climb, for every joint, from its candidate `at` (joint,) to the one of greatest evidence, in place.
+
+    The evidence has one peak over the strength, so the neighbours tell the way.
+    """
     for j in prange(len(H)):
-        best = -np.inf
-        for i in range(len(candidates)):
-            evidence = log_evidence(H[j], b[j], prior, rows, candidates[i], ridge)
-            if evidence > best:
+        best = log_evidence(H[j], b[j], prior, rows, candidates[at[j]], ridge)
+        for way in (-1, 1):
+            moved = False
+            while 0 <= at[j] + way < len(candidates):
+                evidence = log_evidence(H[j], b[j], prior, rows, candidates[at[j] + way], ridge)
+                if not evidence > best:
+                    break
                 best = evidence
-                out[j] = candidates[i]
+                at[j] += way
+                moved = True
+            if moved:
+                break
 
 
 @njit(cache=True, parallel=True)

@@ -82,7 +82,7 @@ def best_motion(
 ) -> Motion:
     """The motion prior of greatest evidence for each joint (MacKay, Bayesian Interpolation, 1992)."""
     b = np.einsum("jfrs,jfs->jfr", H, x) - g
-    strength = motion.strength.copy()
     candidates = strengths_of(STRENGTHS_M, times, order)
-    sequence_kernels.best_strengths(H, b, motion.band, motion.rows, candidates, ridge, strength)
-    return Motion(motion.band, motion.rows, strength)
+    at = np.argmin(np.abs(np.log(candidates / motion.strength[:, None])), axis=1)
+    sequence_kernels.best_strengths(H, b, motion.band, motion.rows, candidates, ridge, at)
+    return Motion(motion.band, motion.rows, candidates[at])
