@@ -21,6 +21,8 @@ _SHIFT_ROUNDS = 25
 _OVER_RELAXATION = 1.5
 # Frames used for it: a constant needs no more.
 _SHIFT_FRAMES = 60
+# Left-out errors are medians: more frames than this, evenly spread, say nothing new.
+_LEFT_OUT_FRAMES = 2000
 # Residuals beyond this many px (at 1000 px focal length) count little for a constant shift.
 _SHIFT_SCALE_PX = 25.0
 
@@ -36,9 +38,11 @@ def measure_quality(
     skeleton = poses.skeleton
     limbs = skeleton.indices(LIMB_JOINTS)
     xyz, state = poses.xyz[:, 0], poses.state[:, 0]
-    observations = observe(rig, xy, score)
+    sample = slice(None, None, max(1, -(-len(xy) // _LEFT_OUT_FRAMES)))
+    observations = observe(rig, xy[sample], score[sample])
     shift = shifts(observations, limbs, config)
-    unshifted = observe(rig, xy - shift[:, None], score)
+    unshifted = observe(rig, xy[sample] - shift[:, None], score[sample])
+    seen = score > 0
     bones = [(a, b) for a, b in LIMB_BONES if a in skeleton.keypoints and b in skeleton.keypoints]
     length = _bone_lengths(xyz, poses, bones)
     projected = np.stack([camera.project(xyz) for camera in rig], axis=1)
@@ -48,11 +52,11 @@ def measure_quality(
         keypoints=skeleton.keypoints,
         limb_joints=limbs,
         bones=tuple(bones),
-        reprojection_px=np.where(observations.seen, np.linalg.norm(projected - xy, axis=-1), np.nan),
+        reprojection_px=np.where(seen, np.linalg.norm(projected - xy, axis=-1), np.nan),
         left_out_px=left_out(observations, limbs, config),
         shift_px=shift,
         left_out_without_shift_px=left_out(unshifted, limbs, config),
-        coverage_2d=observations.seen.mean(0),
+        coverage_2d=seen.mean(0),
         measured=(state == MEASURED).mean(0),
         filled=(state == FILLED).mean(0),
         bone_length=length,

@@ -75,6 +75,7 @@ def learn_model(
         np.ones(len(joints)),
         1.0,
         np.zeros(len(joints)),
+        np.ones(len(joints)),
         ENTER,
         LEAVE,
     )
@@ -90,6 +91,7 @@ def learn_model(
         fit.state_step(step)
         fit.learn_noise()
         fit.learn_motion()
+    fit.learn_pull()
     # Last: trajectories that bones have pulled at would say that bones are constant.
     fit.learn_bones(used)
     return fit.model

@@ -11,7 +11,7 @@ from mv3d.reconstruct.bones import informed, length_variance, measure_bones
 from mv3d.reconstruct.errors_in_time import bias_of, memory_of, noise_factors, single_frame_covariance
 from mv3d.reconstruct.observations import Observations
 from mv3d.reconstruct.per_frame import PerFrame
-from mv3d.reconstruct.sequence_model import SequenceModel, best_motion, difference_prior
+from mv3d.reconstruct.sequence_model import SequenceModel, best_motion, difference_prior, pull_factor
 from mv3d.reconstruct.sides import SidesConfig, paired_groups, repaired_rays, swapped_sides
 from mv3d.reconstruct.trajectories import RIDGE, JointRays, Motion, make_rays, newton_step
 
@@ -143,6 +143,7 @@ class Fit:
         information = self.information()
         covariance = self.covariance(informed(self.model.bones, self.x, information))
         single = single_frame_covariance(information, (self.good > 0.5).sum(2))[:, None]
+        covariance *= self.model.pull[:, None, None, None]
         limit = np.trace(single, axis1=-2, axis2=-1) / np.trace(covariance, axis1=-2, axis2=-1)
         factor = np.clip(limit, 1.0, self.model.memory)
         return factor[..., None, None] * covariance + self.model.bias[:, None, None, None] * single
@@ -175,6 +176,16 @@ class Fit:
             enter=float(np.clip(enter, 1e-4, 0.5)),
             leave=float(np.clip(leave, 0.02, 0.99)),
         )
+
+    def learn_pull(self) -> None:
+        """How the motion prior pulls at these trajectories."""
+        H, strength = self.information(), self.model.strength
+        bands = np.empty((len(self.x), 3 * self.x.shape[1], 3 * self._band.shape[1]))
+        sequence_kernels.factor_joints(H, self._band, strength, RIDGE, bands)
+        pulled = np.zeros_like(self.x)
+        sequence_kernels.apply_motion(self._band, strength, 0.0, self.x, pulled)
+        sequence_kernels.solve_joints(bands, pulled.reshape(len(pulled), -1))
+        self.model = replace(self.model, pull=pull_factor(pulled, self.covariance(H), self._order))
 
     def learn_bones(self, used: list[tuple[int, int]]) -> None:
         """Lengths, and sigmas beyond what independent errors of the views explain.

@@ -29,6 +29,8 @@ class SequenceModel:
         memory: how many times the variance of independent errors is left after smoothing, where errors last over
             frames: one plus twice the sum of their autocorrelations; 1 for independent ones.
         bias: (usable,) variance of each joint's constant errors, view by view, as a share of the noise's.
+        pull: (usable,) factor on the covariance, by how hard the motion prior pulls at the trajectory; 1 for a motion
+            that is just as the prior expects.
         enter: probability that a good observation is followed by a blunder.
         leave: probability that a blunder is followed by a good one.
     """
@@ -39,6 +41,7 @@ class SequenceModel:
     noise: np.ndarray
     memory: float
     bias: np.ndarray
+    pull: np.ndarray
     enter: float
     leave: float
 
@@ -86,3 +89,24 @@ def best_motion(
     at = np.argmin(np.abs(np.log(candidates / motion.strength[:, None])), axis=1)
     sequence_kernels.best_strengths(H, b, motion.band, motion.rows, candidates, ridge, at)
     return Motion(motion.band, motion.rows, candidates[at])
+
+
+def pull_factor(
+    pulled: Float[np.ndarray, "joint frame 3"], covariance: Float[np.ndarray, "joint frame 3 3"], order: int
+) -> Float[np.ndarray, " joint"]:
+    """Factor that turns the covariance of the prior's motions into that of this motion, by the prior's actual pull.
+
+    A trajectory's error has two parts: noise that passes the smoother, and the bias C Q x by which the prior, of
+    information Q, pulls a motion x to itself. The covariance C counts the second as the prior expects it: a share
+    a = 1 / (2 order) of itself, for a smoother of gain 1 / (1 + w^(2 order)) at frequency w. Motions that are smoother
+    than that at the frequencies where it cuts off are biased less, jerky ones more. The bias of the found trajectory,
+    C Q x, is expected to have a (1 - a) / 2 of the covariance's trace (the integrals of the gain's powers).
+
+    Args:
+        pulled: C Q x of the found trajectories, m.
+        covariance: C, m^2.
+        order: of the derivative that the prior holds small.
+    """
+    share = 1 / (2 * order)
+    expected = share * (1 - share) / 2 * np.trace(covariance, axis1=-2, axis2=-1).mean(1)
+    return 1 + share * ((pulled**2).sum(-1).mean(1) / np.maximum(expected, 1e-30) - 1)

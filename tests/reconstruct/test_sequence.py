@@ -70,8 +70,8 @@ def test_covariance_holds_the_truth():
     truth, _, result = smoothed(frames=300, noise_px=2.0, missing=0.1, outliers=0.05)
     error = result.xyz - truth
     distance2 = np.einsum("fji,fji->fj", error, np.linalg.solve(result.covariance, error[..., None])[..., 0])
-    # 95 % ellipsoids; bones, which the covariance leaves out, make them a little too wide.
-    assert 0.93 <= (distance2 < 7.815).mean() <= 0.995
+    # 95 % ellipsoids; of 7500 joints perhaps 500 are independent, so 1 % is one standard deviation.
+    assert 0.93 <= (distance2 < 7.815).mean() <= 0.98
 
 
 def test_outliers_of_one_view_that_last_are_resisted():

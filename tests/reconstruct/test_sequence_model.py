@@ -9,6 +9,7 @@ from mv3d.reconstruct.observations import observe as undo_lenses
 from mv3d.reconstruct.per_frame import TriangulationConfig, triangulate_frames
 from mv3d.reconstruct.sequence import learn_model, smooth_sequence
 from mv3d.reconstruct.sequence_fit import SequenceConfig
+from mv3d.reconstruct.sequence_model import pull_factor
 from mv3d.reconstruct.trajectories import RIDGE, Bones, conjugate_gradients
 from mv3d.synthetic.observations import observe
 from mv3d.synthetic.performer import walking_person
@@ -147,3 +148,27 @@ def test_ellipsoids_hold_the_truth_where_errors_are_constant():
     distance2 = np.einsum("fji,fji->fj", error, np.linalg.solve(result.covariance, error[..., None])[..., 0])
     # Only 25 constant errors, so six or seven joints may lie outside by chance. Without the bias four fifths did.
     assert (distance2 < 7.815).mean() > 0.7
+
+
+def test_the_pull_of_the_prior_is_as_expected_for_its_own_motions_and_less_for_smoother_ones():
+    rng = np.random.default_rng(0)
+    frames, order, strength, noise = 400, 3, 1e4, 1.0
+    # A motion of the prior: three times integrated white noise of variance 1 / strength.
+    expected = np.cumsum(np.cumsum(np.cumsum(rng.normal(0, strength**-0.5, (30, frames, 3)), 1), 1), 1)
+    slow = np.sin(np.arange(frames) / 80)[None, :, None] * np.ones((30, 1, 3))
+    factors = [_pull(motion + noise * rng.normal(size=motion.shape), strength, order) for motion in (expected, slow)]
+    # Frames are correlated over some ten, so a joint's mean square has 120 independent parts, and thirty joints.
+    assert np.mean(factors[0]) == pytest.approx(1.0, abs=0.03)
+    # Noise that passed the smoother is pulled at as well: a factor of 5/6 would need a perfectly known motion.
+    assert 5 / 6 < np.mean(factors[1]) < 0.96
+
+
+def _pull(observed, strength, order):
+    """The factor for trajectories smoothed with known noise of variance 1."""
+    joints, frames, _ = observed.shape
+    D = np.diff(np.eye(frames), order, axis=0)
+    Q = strength * D.T @ D
+    C = np.linalg.inv(np.eye(frames) + Q)
+    found = np.einsum("fg,jgk->jfk", C, observed)
+    covariance = np.diag(C)[None, :, None, None] * np.eye(3) * np.ones((joints, 1, 1, 1))
+    return pull_factor(np.einsum("fg,jgk->jfk", C @ Q, found), covariance, order)
