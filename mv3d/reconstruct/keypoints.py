@@ -63,13 +63,15 @@ def select_performer(
 
     def on_timeline(view: int, values: np.ndarray, missing: float) -> np.ndarray:
         there = present[:, view].reshape(-1, *([1] * (values.ndim - 1)))
-        return np.where(there, values[index[:, view]], missing).astype(float)
+        return np.where(there, values[index[:, view]], values.dtype.type(missing))
 
-    xy = [on_timeline(v, p.xy, np.nan) for v, p in enumerate(poses)]
-    score = [on_timeline(v, p.score, 0.0) for v, p in enumerate(poses)]
     if all(p.xy.shape[1] == 1 for p in poses):
-        chosen_xy, chosen_score = np.stack([x[:, 0] for x in xy], 1), np.stack([s[:, 0] for s in score], 1)
+        # As they come, in single precision: an hour of eight cameras is not to lie in memory twice.
+        chosen_xy = np.stack([on_timeline(v, p.xy[:, 0], np.nan) for v, p in enumerate(poses)], 1)
+        chosen_score = np.stack([on_timeline(v, p.score[:, 0], 0.0) for v, p in enumerate(poses)], 1)
     else:
+        xy = [on_timeline(v, p.xy, np.nan).astype(float) for v, p in enumerate(poses)]
+        score = [on_timeline(v, p.score, 0.0).astype(float) for v, p in enumerate(poses)]
         frames = [_people_at(xy, score, f) for f in range(len(timestamps))]
         chosen_xy, chosen_score = track_performer(rig, frames, timestamps, config.association)
     keypoints = Keypoints(poses[0].skeleton, timestamps, chosen_xy, chosen_score)
@@ -78,8 +80,8 @@ def select_performer(
         return keypoints
     return replace(
         keypoints,
-        peaks_xy=np.stack([on_timeline(v, xy, np.nan) for v, (xy, _) in enumerate(peaks)], 1),
-        peaks_score=np.stack([on_timeline(v, score, 0.0) for v, (_, score) in enumerate(peaks)], 1),
+        peaks_xy=np.stack([on_timeline(v, xy, np.nan) for v, (xy, _) in enumerate(peaks)], 1).astype(float),
+        peaks_score=np.stack([on_timeline(v, score, 0.0) for v, (_, score) in enumerate(peaks)], 1).astype(float),
     )
 
 

@@ -45,14 +45,13 @@ def measure_quality(
     seen = score > 0
     bones = [(a, b) for a, b in LIMB_BONES if a in skeleton.keypoints and b in skeleton.keypoints]
     length = _bone_lengths(xyz, poses, bones)
-    projected = np.stack([camera.project(xyz) for camera in rig], axis=1)
     second = np.linalg.norm(np.diff(xyz[:, list(limbs)], n=2, axis=0), axis=-1) * 1e3
     return Quality(
         cameras=rig.names,
         keypoints=skeleton.keypoints,
         limb_joints=limbs,
         bones=tuple(bones),
-        reprojection_px=np.where(seen, np.linalg.norm(projected - xy, axis=-1), np.nan),
+        reprojection_px=_reprojection(rig, xyz, xy, seen),
         left_out_px=left_out(observations, limbs, config),
         shift_px=shift,
         left_out_without_shift_px=left_out(unshifted, limbs, config),
@@ -64,6 +63,14 @@ def measure_quality(
         bone_cv_per_frame=_variation(_bone_lengths(poses.xyz_per_frame[:, 0], poses, bones)),
         jitter_mm=median_known(second),
     )
+
+
+def _reprojection(rig: Rig, xyz: np.ndarray, xy: np.ndarray, seen: np.ndarray) -> Float[np.ndarray, "frame view joint"]:
+    out = np.full(seen.shape, np.nan, np.float32)
+    for v, camera in enumerate(rig):
+        distance = np.linalg.norm(camera.project(xyz) - xy[:, v], axis=-1)
+        out[:, v] = np.where(seen[:, v], distance, np.nan)
+    return out
 
 
 def left_out(

@@ -82,7 +82,8 @@ def reconstruct_views(
     """
     triangulation = config.reconstruct.triangulation
     clocks = np.zeros(len(rig)) if clocks is None else clocks
-    poses = [replace(p, timestamps=p.timestamps + clock) for p, clock in zip(poses, clocks, strict=True)]
+    if np.any(clocks):
+        poses = [replace(p, timestamps=p.timestamps + clock) for p, clock in zip(poses, clocks, strict=True)]
     limbs = poses[0].skeleton.indices(LIMB_JOINTS)
 
     def chosen_at(instants: Timeline) -> Keypoints:
