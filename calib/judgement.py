@@ -5,7 +5,8 @@ import numpy as np
 from calib.lenses import LensResult
 from calib.observations import BoardObservations
 from calib.result import CalibrationResult, ExcludedView
-from mv3d.viz.verdict import Level, Reason, Verdict
+from mv3d.viz.reason import LEVELS, Level, Reason
+from mv3d.viz.verdict import Verdict
 
 # Scatter of a corner coordinate: a sharp board in a still camera leaves 0.1 to 0.3 px; beyond 1 px something moves,
 # bends or is blurred.
@@ -14,14 +15,15 @@ _NOISE_GOOD_PX, _NOISE_USABLE_PX = 0.4, 1.0
 _FOCAL_GOOD, _FOCAL_USABLE = 0.001, 0.005
 # Views of a camera: five distinct ones determine a lens on paper, twenty in practice.
 _VIEWS_GOOD, _VIEWS_USABLE = 20, 8
-# Share of a camera's image (of a coarse grid's cells) that corners covered.
-_COVERED_GOOD, _COVERED_USABLE = 0.6, 0.3
+# Share of a camera's image (of a coarse grid's cells) that corners covered. Little is no fault by itself: a board in
+# the middle of a ring covers a quarter, just where the person will be. Beyond it the lens is extrapolated.
+_COVERED_GOOD = 0.6
 _COVERAGE_CELLS = 8
 # Views left out: a few are normal; a third tells that something was wrong with the recording.
 _LEFT_OUT_GOOD, _LEFT_OUT_USABLE = 0.1, 0.3
 # An offset below this is what genlocked cameras show.
 _OFFSET_NOTED_S = 0.004
-_LEVELS: tuple[Level, ...] = ("good", "usable", "look at this")
+_TO_DO = "Redo: film the board again, as the marked lines say, before you rely on this."
 
 
 def judge(observations: BoardObservations, result: CalibrationResult) -> Verdict:
@@ -32,7 +34,7 @@ def judge(observations: BoardObservations, result: CalibrationResult) -> Verdict
         *_focal_reasons(observations, result),
         *(_view_reason(observations, result.residuals, c) for c in cameras),
         *_excluded_reasons(observations, result.excluded),
-        *_time_reasons(observations, result),
+        *_time_reasons(result),
         *([] if result.converged else [Reason("look at this", f"The fit did not settle: {result.status}.")]),
     ]
     return _verdict(reasons)
@@ -52,8 +54,8 @@ def judge_lenses(observations: BoardObservations, result: LensResult) -> Verdict
 
 
 def _verdict(reasons: list[Reason]) -> Verdict:
-    reasons = sorted(reasons, key=lambda reason: -_LEVELS.index(reason.level))
-    return Verdict(reasons[0].level, tuple(reasons))
+    reasons = sorted(reasons, key=lambda reason: -LEVELS.index(reason.level))
+    return Verdict(reasons[0].level, tuple(reasons), _TO_DO)
 
 
 def _noise_reason(observations: BoardObservations, residuals: np.ndarray, camera: int) -> Reason:
@@ -81,14 +83,14 @@ def _focal_reason(name: str, share: float) -> Reason:
 def _view_reason(observations: BoardObservations, residuals: np.ndarray, camera: int) -> Reason:
     views = int(np.isfinite(residuals[camera]).any((-1, -2)).sum())
     covered = _covered(observations, camera)
-    grades = (
-        _grade(1 / max(views, 1), 1 / _VIEWS_GOOD, 1 / _VIEWS_USABLE),
-        _grade(-covered, -_COVERED_GOOD, -_COVERED_USABLE),
-    )
-    worst = grades[0] if _LEVELS.index(grades[0]) > _LEVELS.index(grades[1]) else grades[1]
-    name = observations.cameras[camera]
-    advice = "" if worst == "good" else " Show it more views, also in the corners of its image."
-    return Reason(worst, f"{name}: {views} views that cover {covered:.0%} of the image.{advice}")
+    level = _grade(1 / max(views, 1), 1 / _VIEWS_GOOD, 1 / _VIEWS_USABLE)
+    text = f"{observations.cameras[camera]}: {views} views that cover {covered:.0%} of the image."
+    if level != "good":
+        text += " Show it more views."
+    if covered < _COVERED_GOOD:
+        level = "usable" if level == "good" else level
+        text += " If the person is seen elsewhere in it, show it the board there too."
+    return Reason(level, text)
 
 
 def _excluded_reasons(observations: BoardObservations, excluded: tuple[ExcludedView, ...]) -> list[Reason]:
@@ -103,17 +105,13 @@ def _excluded_reasons(observations: BoardObservations, excluded: tuple[ExcludedV
     return reasons
 
 
-def _time_reasons(observations: BoardObservations, result: CalibrationResult) -> list[Reason]:
-    if not result.time.estimated:
+def _time_reasons(result: CalibrationResult) -> list[Reason]:
+    """One line: which cameras, and by how much, is among the result's warnings."""
+    time = result.time
+    if not time.estimated or not (np.abs(time.mean) > np.maximum(_OFFSET_NOTED_S, 3 * time.mean_sd)).any():
         return []
-    reasons = []
-    for c, name in enumerate(observations.cameras):
-        mean, spread = result.time.mean[c], result.time.mean_sd[c]
-        if abs(mean) > max(_OFFSET_NOTED_S, 3 * spread):
-            lags = "lags" if mean < 0 else "leads"
-            text = f"{name} {lags} by {1e3 * abs(mean):.0f} +- {1e3 * spread:.0f} ms: not in sync."
-            reasons.append(Reason("usable", text))
-    return reasons
+    apart = f"The cameras are not in sync, by up to {1e3 * np.ptp(time.mean):.0f} ms"
+    return [Reason("usable", f"{apart}; the person's videos may be out of it too.")]
 
 
 def _covered(observations: BoardObservations, camera: int) -> float:

@@ -12,7 +12,7 @@ from mv3d.viz.page import Page, Table, drawing, number
 from mv3d.viz.plots import to_png
 from mv3d.viz.verdict import Verdict
 
-_MOST_ROWS = 40
+_MOST_ROWS = 25
 _FOOTER = (
     "A residual is the model minus the observation, with the camera's time offset taken out. The world is the first"
     " camera's frame: x right, y down, z forward."
@@ -63,7 +63,7 @@ def write_report(
         verdict=verdict,
         warnings=[*result.warnings, square_size_note(observations)],
         summary=_summary(observations, result),
-        tables=[_camera_table(result), _distance_table(result), _view_table(observations, result)],
+        tables=[_lens_table(result), _place_table(result), _distance_table(result), _view_table(observations, result)],
         plots=_plots(observations, result),
         facts=facts,
         footer=_FOOTER,
@@ -82,28 +82,37 @@ def _summary(observations: BoardObservations, result: CalibrationResult) -> list
     ]
 
 
-def _camera_table(result: CalibrationResult) -> Table:
+def _lens_table(result: CalibrationResult) -> Table:
     rows = []
     for c, camera in enumerate(result.rig):
         K = camera.lens.K
         sd = {p: float("nan") for p in ("fx", "cx", "cy")}
         if result.uncertainty is not None:
             sd = {p: result.uncertainty.sd(camera.name, p) for p in sd}
-        rows.append(
-            (
-                camera.name,
-                result.lenses_alone[c].model,
-                f"{K[0, 0]:.2f} +- {number(sd['fx'], digits=2)}",
-                f"{K[0, 2]:.1f} +- {number(sd['cx'])}, {K[1, 2]:.1f} +- {number(sd['cy'])}",
-                " ".join(f"{d:.4f}" for d in camera.lens.dist),
-                number(rms_length(result.residuals[c]), digits=3),
-                number(result.lenses_alone[c].rms_px, digits=3),
-                ", ".join(f"{x:.3f}" for x in camera.center),
-            )
+        cells = (
+            camera.name,
+            result.lenses_alone[c].model,
+            f"{K[0, 0]:.2f} +- {number(sd['fx'], digits=2)}",
+            f"{K[0, 2]:.1f} +- {number(sd['cx'])}, {K[1, 2]:.1f} +- {number(sd['cy'])}",
+            " ".join(f"{d:.4f}" for d in camera.lens.dist),
         )
-    note = "Standard deviations follow from the corners' scatter. Alone: the residual of the camera's own fit."
-    heads = ("camera", "lens", "fx, px", "centre, px", "distortion", "rms, px", "rms alone, px", "position, m")
-    return Table("Cameras", note, heads, rows)
+        rows.append(cells)
+    note = "Standard deviations follow from the corners' scatter."
+    return Table("Lenses", note, ("camera", "lens", "fx, px", "centre, px", "distortion"), rows)
+
+
+def _place_table(result: CalibrationResult) -> Table:
+    rows = [
+        (
+            camera.name,
+            number(rms_length(result.residuals[c]), digits=3),
+            number(result.lenses_alone[c].rms_px, digits=3),
+            ", ".join(f"{x:.3f}" for x in np.round(camera.center, 3) + 0.0),  # no minus before a zero
+        )
+        for c, camera in enumerate(result.rig)
+    ]
+    note = "Residuals of the joint fit and of the camera's own; they are alike where the rig explains all that it sees."
+    return Table("Residuals and places", note, ("camera", "rms, px", "rms alone, px", "position, m"), rows)
 
 
 def _distance_table(result: CalibrationResult) -> Table:
@@ -139,8 +148,8 @@ def _plots(observations: BoardObservations, result: CalibrationResult) -> list:
     drawn = [
         (
             "The rig",
-            "Cameras with their viewing directions, and where the board was.",
-            report_plots.rig_from_above(result),
+            "Cameras with what they look at, and where the board was; the first camera's frame.",
+            report_plots.rig_views(result),
         ),
         (
             "Coverage",

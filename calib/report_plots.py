@@ -4,9 +4,11 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d import Axes3D
 
 from calib.observations import BoardObservations
 from calib.result import CalibrationResult
+from mv3d.data.rig import Rig
 
 _INK, _GRID, _ACCENT, _BOARD = "#33363d", "#d9dbe0", "#0072b2", "#e69f00"
 _WIDTH_IN = 9.0
@@ -16,27 +18,51 @@ _COVERAGE_CELLS = 24
 # Residuals are pooled in cells this many to the longer side, so that an arrow is a mean of many corners.
 _FIELD_CELLS = 14
 _FEWEST_IN_CELL = 3
+# The longest arrow spans as many cells; how long it is stands above the plot.
+_ARROW_CELLS = 2.0
 
 
-def rig_from_above(result: CalibrationResult) -> Figure:
-    """Cameras and boards in the first camera's frame, from above (x right, z up the page) and from the side."""
-    figure = Figure(figsize=(_WIDTH_IN, 4.2), layout="constrained")
-    above, side = figure.subplots(1, 2)
+def rig_views(result: CalibrationResult) -> Figure:
+    """Cameras and boards in the first camera's frame: in space, from above (z up the page) and from the side."""
+    figure = Figure(figsize=(_WIDTH_IN, 9.0), layout="constrained")
+    grid = figure.add_gridspec(2, 2, height_ratios=(1.6, 1.0))
+    space = figure.add_subplot(grid[0, :], projection="3d")
+    above, side = figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
     boards = result.board_t[np.isfinite(result.board_t).all(-1)]
+    reach = 0.15 * max(np.ptp(result.rig.centers, axis=0).max(), 0.5)
+    _in_space(space, result.rig, boards, reach)
     for ax, (i, j), labels in ((above, (0, 2), ("x (m)", "z (m)")), (side, (2, 1), ("z (m)", "y, down (m)"))):
         ax.plot(boards[:, i], boards[:, j], ".", ms=3, color=_BOARD, label="boards")
         for camera in result.rig:
-            center, forward = camera.center, camera.R[2]
-            ax.plot(center[i], center[j], "o", ms=5, color=_ACCENT)
-            reach = 0.15 * max(np.ptp(result.rig.centers, axis=0).max(), 0.5)
-            ax.annotate("", xy=(center + reach * forward)[[i, j]], xytext=center[[i, j]], arrowprops=_ARROW)
-            ax.annotate(camera.name, xy=center[[i, j]], xytext=(4, 4), textcoords="offset points", fontsize=8)
+            tip = camera.center + reach * camera.R[2]
+            at = (camera.center[i], camera.center[j])
+            ax.plot(*at, "o", ms=5, color=_ACCENT)
+            ax.annotate("", xy=(tip[i], tip[j]), xytext=at, arrowprops=_ARROW)
+            ax.annotate(camera.name, xy=at, xytext=(4, 4), textcoords="offset points", fontsize=8)
         ax.set_aspect("equal", adjustable="datalim")
         _style(ax, "", *labels)
     side.invert_yaxis()
-    above.set_title("from above", fontsize=9, color=_INK)
-    side.set_title("from the side", fontsize=9, color=_INK)
+    for ax, title in ((space, "in space"), (above, "from above"), (side, "from the side")):
+        ax.set_title(title, fontsize=9, color=_INK)
     return figure
+
+
+def _in_space(ax: Axes3D, rig: Rig, boards: Float[np.ndarray, "frame 3"], reach: float) -> None:
+    """Cameras as pyramids of what they see, boards as points; drawn with the camera's z into the page and -y up."""
+    ax.plot(boards[:, 0], boards[:, 2], -boards[:, 1], ".", ms=3, color=_BOARD)
+    for camera in rig:
+        width, height = np.array(camera.size) / camera.lens.K[[0, 1], [0, 1]] / 2
+        rim = np.array([[-width, -height], [width, -height], [width, height], [-width, height], [-width, -height]])
+        rim = camera.center + reach * np.column_stack([rim, np.ones(5)]) @ camera.R
+        lines = [rim, *(np.stack([camera.center, corner]) for corner in rim[:4])]
+        for line in lines:
+            ax.plot(line[:, 0], line[:, 2], -line[:, 1], color=_ACCENT, lw=0.8)
+        x, y, z = camera.center
+        ax.text(x, z, -y, camera.name, fontsize=8)
+    ax.set_aspect("equal")
+    for axis, label in ((ax.xaxis, "x (m)"), (ax.yaxis, "z (m)"), (ax.zaxis, "-y (m)")):
+        axis.set_label_text(label, fontsize=8)
+    ax.tick_params(labelsize=7)
 
 
 def coverage(observations: BoardObservations) -> Figure:
@@ -69,13 +95,12 @@ def residual_fields(observations: BoardObservations, residuals: Float[np.ndarray
         mean = sums[enough] / count[enough, None]
         where = np.stack(np.divmod(np.flatnonzero(enough), columns)[::-1], 1) + 0.5
         place = where * [width / columns, height / rows]
-        ax.quiver(
-            *place.T, *mean.T, angles="xy", scale_units="xy", scale=0.25 * columns / width, color=_ACCENT, width=0.004
-        )
+        longest = np.linalg.norm(mean, axis=1).max(initial=0.0)
+        scale = max(longest, 1e-9) * columns / (_ARROW_CELLS * width)
+        ax.quiver(*place.T, *mean.T, angles="xy", scale_units="xy", scale=scale, color=_ACCENT, width=0.008)
         ax.set_xlim(0, width)
         ax.set_ylim(height, 0)
         ax.set_aspect("equal")
-        longest = np.linalg.norm(mean, axis=1).max(initial=0.0)
         _style(ax, f"{observations.cameras[c]}, longest mean {longest:.2f} px", "px", "")
     return figure
 

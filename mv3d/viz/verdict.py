@@ -36,10 +36,17 @@ _MOST_NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The worst of the reasons, and all of them, worst first."""
+    """The worst of the reasons, and all of them, worst first.
+
+    Attributes:
+        level: of the worst.
+        reasons: all of them.
+        to_do: what to do at the worst level, the sentence at the top then.
+    """
 
     level: Level
     reasons: tuple[Reason, ...]
+    to_do: str = "Look at this before you use the result."
 
     @property
     def headline(self) -> str:
@@ -47,7 +54,7 @@ class Verdict:
         return {
             "good": "Good: nothing stands in the way of using this result.",
             "usable": "Usable, with the reservations below.",
-            "look at this": "Look at this before you use the result.",
+            "look at this": self.to_do,
         }[self.level]
 
 

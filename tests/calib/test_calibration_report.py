@@ -3,7 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.quiver import Quiver
 
+from calib import report_plots
 from calib.boards import Board
 from calib.calibrate import calibrate_rig
 from calib.config import CalibrationConfig, LensConfig
@@ -29,8 +31,8 @@ def test_summary_has_a_line_for_each_camera_and_names_the_late_one(calibrated):
     lines = summary_lines(*calibrated)
     assert [line.split()[0] for line in lines[2:5]] == ["cam01", "cam02", "cam03"]
     text = "\n".join(lines)
-    assert re.search(r"cam02 (lags|leads) by \d+ \+- \d+ ms: not in sync", text)
-    assert not re.search(r"cam03 (lags|leads) by [3-9]\d ", text)
+    assert re.search(r"cam02 (lags|leads) the others by \d+ \+- \d+ ms: not in sync", text)
+    assert not re.search(r"cam03 (lags|leads) the others by [3-9]\d ", text)
 
 
 def test_report_is_one_file_with_figures_plots_and_escaped_names(calibrated, tmp_path):
@@ -50,6 +52,23 @@ def test_report_is_one_file_with_figures_plots_and_escaped_names(calibrated, tmp
     assert list(tmp_path.iterdir()) == [tmp_path / "r.html"]
 
 
+def test_cameras_out_of_sync_are_one_reason(calibrated):
+    reasons = [r.text for r in judge(*calibrated).reasons if "sync" in r.text]
+    assert len(reasons) == 1
+    assert re.search(r"by up to [56]\d ms", reasons[0])
+
+
+def test_arrows_of_residuals_are_as_long_whatever_their_size(calibrated):
+    """The longest mean is drawn over two cells, or a good calibration's field would be dots."""
+    observations, result = calibrated
+    scales = []
+    for factor in (1.0, 10.0):
+        figure = report_plots.residual_fields(observations, factor * result.residuals)
+        arrows = next(c for c in figure.axes[0].collections if isinstance(c, Quiver))
+        scales.append(np.hypot(arrows.U, arrows.V).max() / arrows.scale)
+    np.testing.assert_allclose(scales, 2 * 1920 / 14)
+
+
 def test_verdict_falls_with_noise_left_out_views_and_a_fit_that_did_not_settle(calibrated):
     observations, result = calibrated
     assert not any("fit to" in r.text for r in judge(observations, result).reasons if r.level != "good")
@@ -58,5 +77,9 @@ def test_verdict_falls_with_noise_left_out_views_and_a_fit_that_did_not_settle(c
     many = tuple(ExcludedView("cam02", f, "corners on the wrong squares", False) for f in range(40))
     left_out = judge(observations, replace(result, excluded=many))
     assert any("cam02" in r.text and "corners on the wrong squares" in r.text for r in left_out.reasons)
-    assert judge(observations, replace(result, converged=False)).level == "look at this"
+    covered = [r for r in judge(observations, result).reasons if "of the image" in r.text]
+    assert {r.level for r in covered} == {"usable"}, "a board in the middle of a ring is no reason to film again"
+    unsettled = judge(observations, replace(result, converged=False))
+    assert unsettled.level == "look at this"
+    assert unsettled.headline.startswith("Redo")
     assert judge(observations, replace(result, uncertainty=None)).level == "look at this"
