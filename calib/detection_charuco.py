@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from calib.boards import Board
 from calib.detection_corners import find_corners, find_grids, reductions
 from calib.detection_refine import BoardView, as_view, refine_board
+from calib.marker_kernels import read_markers
 from calib.smooth_map import apply_homography, fit_homography
 from mv3d.data.lens import Lens
 
@@ -143,13 +144,16 @@ def _regular(grid: Float[np.ndarray, "row column 2"]) -> bool:
 
 def _padded(grid: Float[np.ndarray, "row column 2"]) -> Float[np.ndarray, "padded_row padded_column 2"] | None:
     """The grid with one more corner on all sides, holes filled, by homographies of the corners that are there."""
-    wide = np.pad(grid, ((1, 1), (1, 1), (0, 0)), constant_values=np.nan)
-    known = np.isfinite(wide).all(-1)
+    wide = np.full((len(grid) + 2, grid.shape[1] + 2, 2), np.nan)
+    wide[1:-1, 1:-1] = grid
+    known = wide[..., 0] == wide[..., 0]
     plane = np.argwhere(known)[:, ::-1].astype(float)
     if len(plane) < 4:
         return None
-    step = np.linalg.norm(wide[1:] - wide[:-1], axis=-1)
-    if not np.nanmedian(step) > _LEAST_STEP_PX:
+    step = grid[1:] - grid[:-1]
+    squared = np.sort((step * step).sum(-1), axis=None)  # those that are not there come last
+    count = np.count_nonzero(squared == squared)
+    if not count or not squared[count // 2] > _LEAST_STEP_PX**2:
         return None
     everywhere = np.argwhere(~known)
     H = fit_homography(plane, wide[known])
@@ -163,30 +167,10 @@ def _padded(grid: Float[np.ndarray, "row column 2"]) -> Float[np.ndarray, "padde
 
 def _read(image: np.ndarray, padded: Float[np.ndarray, "_ _ 2"], markers: _Markers) -> list[tuple[int, int, int, int]]:
     """(row, column, marker, quarter turns) of the squares of a grid that show a marker of the board."""
-    columns = padded.shape[1] - 1
-    quads = np.stack([padded[:-1, :-1], padded[:-1, 1:], padded[1:, 1:], padded[1:, :-1]], axis=2).reshape(-1, 4, 2)
-    height, width = image.shape
-    inside = ((quads > 0) & (quads < [width - 1, height - 1])).all((1, 2))
-    which = np.flatnonzero(inside)
-    if not len(which):
-        return []
-    # Within one square, bilinear is as good as projective: a marker's cell is off by a few percent of itself.
-    places = np.einsum("pk,qkc->qpc", markers.weights, quads[which].astype(np.float32))
-    values = cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR).astype(np.float32)
     cells = markers.bits + 2
-    values = values.reshape(-1, cells, 2, cells, 2).mean((2, 4))
-    low, high = values.min((1, 2)), values.max((1, 2))
-    signs = np.where(values > 0.5 * (low + high)[:, None, None], 1.0, -1.0)
-    inner = signs[:, 1:-1, 1:-1].reshape(len(signs), -1)
-    border = (signs > 0).sum((1, 2)) - (inner > 0).sum(1)
-    wrong = (inner.shape[1] - inner @ markers.patterns.T) / 2
-    nearest = np.argmin(wrong, axis=1)
-    good = (wrong[np.arange(len(wrong)), nearest] <= _WRONG_BITS) & (border <= _WRONG_BORDER)
-    good &= high - low > _LEAST_CONTRAST
-    return [
-        (int(which[k]) // columns, int(which[k]) % columns, int(nearest[k]) // 4, int(nearest[k]) % 4)
-        for k in np.flatnonzero(good)
-    ]
+    limits = (_WRONG_BITS, _WRONG_BORDER, _LEAST_CONTRAST)
+    found = read_markers(image, padded, markers.patterns, markers.weights, cells, *limits)
+    return [(row, column, marker, turns) for row, column, marker, turns in found.tolist()]
 
 
 def _vote(

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from calib.detection_kernels import corners_among, saddle_strength, strength_peaks
+from calib.detection_kernels import corners_among, saddles
 from calib.grid_kernels import grow_grid
 
 # px in the reduced image: what smooths the pixel noise and spares squares of ten pixels, and the ring around a corner.
@@ -52,13 +52,12 @@ def find_corners(
     if reduction > 1:
         image = cv2.resize(image, None, fx=1 / reduction, fy=1 / reduction, interpolation=cv2.INTER_AREA)
     blur, radius = (_BLUR_MARKERS_PX, _RING_MARKERS_PX) if markers else (_BLUR_PX, _RING_PX)
-    smooth = cv2.GaussianBlur(image.astype(np.float32), (7, 7), blur)
-    strength = np.empty_like(smooth)
-    saddle_strength(smooth, strength)
+    kernel = cv2.getGaussianKernel(7, blur, cv2.CV_32F)
+    smooth = cv2.sepFilter2D(image, cv2.CV_32F, kernel, kernel)
     contrast = _LEAST_CONTRAST if reduction > 1 else _LEAST_CONTRAST_FULL
     # An ideal corner of contrast c under a blur s has Ixy = c / (pi s^2); half of it, for corners that are not square.
     threshold = (0.5 * contrast / (math.pi * blur**2)) ** 2
-    peaks = strength_peaks(strength, np.float32(threshold), 3, _MOST_PEAKS)
+    peaks = saddles(smooth, np.float32(threshold), _MOST_PEAKS)
     corners = corners_among(smooth, peaks, blur, radius, contrast)
     if len(corners) > _MOST_CORNERS:
         corners = corners[np.argsort(-corners[:, 4])[:_MOST_CORNERS]]

@@ -12,6 +12,9 @@ from numba import njit
 
 # Samples on the ring: fine enough that a sector of 20 degrees, the slimmest that is accepted, holds two.
 _RING = 32
+_COS, _SIN = (np.array([wave(2 * math.pi * k / _RING) for k in range(_RING)]) for wave in (math.cos, math.sin))
+# px at the rim where no saddle is looked for.
+_MARGIN = 3
 _SLIMMEST_SECTOR = math.radians(18)
 # By how much the two halves of an edge may fail to make one line: lens distortion and noise bend it by less.
 _MOST_BEND = math.radians(32)
@@ -29,46 +32,69 @@ _MOST_ODD = 0.2
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def saddle_strength(image, out):
-    """Ixy^2 - Ixx Iyy of a smooth image, (gray levels / px^2)^2: positive at saddles, large at corners of squares."""
-    height, width = image.shape
-    out[0, :] = 0.0
-    out[height - 1, :] = 0.0
-    for y in range(1, height - 1):
-        out[y, 0] = 0.0
-        out[y, width - 1] = 0.0
-        for x in range(1, width - 1):
-            twice = np.float32(2.0) * image[y, x]
-            xx = image[y, x - 1] + image[y, x + 1] - twice
-            yy = image[y - 1, x] + image[y + 1, x] - twice
-            xy = np.float32(0.25) * (
-                image[y - 1, x - 1] + image[y + 1, x + 1] - image[y - 1, x + 1] - image[y + 1, x - 1]
-            )
-            out[y, x] = xy * xy - xx * yy
+def _strength_row(above, here, below, out):
+    """Ixy^2 - Ixx Iyy along a row of a smooth image, (gray levels / px^2)^2: positive at saddles."""
+    width = len(here)
+    for x in range(1, width - 1):
+        twice = np.float32(2.0) * here[x]
+        xx = here[x - 1] + here[x + 1] - twice
+        yy = above[x] + below[x] - twice
+        xy = np.float32(0.25) * (above[x - 1] + below[x + 1] - above[x + 1] - below[x - 1])
+        out[x] = xy * xy - xx * yy
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _mark(row, threshold, marks):
+    """Which pixels are above the threshold; done in vectors, and read eight at a time."""
+    for x in range(len(row)):
+        marks[x] = row[x] > threshold
 
 
 @njit(cache=True, nogil=True)
-def strength_peaks(strength, threshold, margin, most):
-    """(peak, 3) x, y, strength of local maxima in 5 x 5 px above the threshold; at most `most` of them."""
-    height, width = strength.shape
+def _is_highest(rows, y, x):
+    """Whether a pixel is the highest of 5 x 5; of equal neighbours, the last in x and in y is.
+
+    Row y of the image is row y % 5 of `rows`.
+    """
+    value = rows[y % 5, x]
+    if value < rows[y % 5, x - 1] or value <= rows[y % 5, x + 1]:
+        return False
+    if value < rows[(y - 1) % 5, x] or value <= rows[(y + 1) % 5, x]:
+        return False
+    for v in range(5):
+        for u in range(x - 2, x + 3):
+            if rows[v, u] > value:
+                return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def saddles(image, threshold, most):
+    """(peak, 3) x, y, strength of the strongest saddles in 5 x 5 px above the threshold; at most `most` of them.
+
+    Five rows of strengths are kept, no image of them: it would not stay in the cache.
+    """
+    height, width = image.shape
     found = np.empty((most, 3), np.float64)
+    rows = np.zeros((5, width), np.float32)
+    marks = np.zeros(8 * (width // 8 + 1), np.uint8)
+    eights = marks.view(np.uint64)
     count = 0
-    for y in range(margin, height - margin):
-        for x in range(margin, width - margin):
-            value = strength[y, x]
-            if value <= threshold or value < strength[y, x - 1] or value <= strength[y, x + 1]:
+    for below in range(1, height - 1):
+        _strength_row(image[below - 1], image[below], image[below + 1], rows[below % 5])
+        y = below - 2
+        if y < _MARGIN:
+            continue
+        _mark(rows[y % 5], threshold, marks)
+        for eight in range(len(eights)):
+            if eights[eight] == 0:
                 continue
-            if value < strength[y - 1, x] or value <= strength[y + 1, x]:
-                continue
-            highest = True
-            for v in range(y - 2, y + 3):
-                for u in range(x - 2, x + 3):
-                    if strength[v, u] > value:
-                        highest = False
-            if highest:
+            for x in range(max(8 * eight, _MARGIN), min(8 * eight + 8, width - _MARGIN)):
+                if marks[x] == 0 or not _is_highest(rows, y, x):
+                    continue
                 found[count, 0] = x
                 found[count, 1] = y
-                found[count, 2] = value
+                found[count, 2] = rows[y % 5, x]
                 count += 1
                 if count == most:
                     return found
@@ -121,8 +147,7 @@ def _read_ring(image, x, y, radius, least_contrast, out):
     ring = np.empty(_RING)
     low, high, mean = 1e9, -1e9, 0.0
     for k in range(_RING):
-        angle = 2 * math.pi * k / _RING
-        value = _bilinear(image, x + radius * math.cos(angle), y + radius * math.sin(angle))
+        value = _bilinear(image, x + radius * _COS[k], y + radius * _SIN[k])
         ring[k] = value
         low = min(low, value)
         high = max(high, value)
@@ -184,7 +209,7 @@ def corners_among(image, peaks, blur, radius, least_contrast):
 
     Args:
         image: gray levels, smoothed by a Gaussian of `blur` px.
-        peaks: as `strength_peaks` gives them.
+        peaks: as `saddles` gives them.
         blur: px.
         radius: px of the ring.
         least_contrast: gray levels between dark and bright on the ring.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from calib.homography_kernels import fit
+
 # Numbers left over for the residuals, per corner, below which the polynomial gets a degree less.
 _LEFT_OVER = 0.6
 _HIGHEST_DEGREE = 4
@@ -54,22 +56,7 @@ def fit_homography(
     weights: Float[np.ndarray, " point"] | None = None,
 ) -> Float[np.ndarray, "3 3"]:
     """Homography by the normalised direct linear transform (Hartley and Zisserman, 4.4), at least four points."""
-    center, scale = x_image.mean(0), np.abs(x_image - x_image.mean(0)).mean() + 1e-9
-    u = (x_image - center) / scale
-    middle, extent = plane.mean(0), np.abs(plane - plane.mean(0)).mean() + 1e-12
-    q = (plane - middle) / extent
-    ones = np.concatenate([q, np.ones((len(q), 1))], axis=1)
-    zero = np.zeros_like(ones)
-    if weights is not None:
-        ones = ones * weights[:, None]
-    rows = np.concatenate(
-        [np.hstack([ones, zero, -u[:, :1] * ones]), np.hstack([zero, ones, -u[:, 1:] * ones])], axis=0
-    )
-    _, vectors = np.linalg.eigh(rows.T @ rows)
-    back = np.array([[scale, 0, center[0]], [0, scale, center[1]], [0, 0, 1]])
-    there = np.array([[1 / extent, 0, -middle[0] / extent], [0, 1 / extent, -middle[1] / extent], [0, 0, 1]])
-    H = back @ vectors[:, 0].reshape(3, 3) @ there
-    return H / (H[2, 2] if abs(H[2, 2]) > 1e-12 else 1.0)
+    return fit(plane, x_image, np.ones(len(plane)) if weights is None else weights)
 
 
 def fit_smooth_map(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from calib.corner_fit_kernels import fit_corners
-from calib.detection_kernels import corners_among, saddle_strength, strength_peaks
+from calib.detection_kernels import corners_among, saddles
 from calib.grid_kernels import grow_grid
 
 OVERSAMPLED = 8
@@ -88,9 +88,23 @@ def chess(squares: int = 6, side: int = 20) -> np.ndarray:
 
 def corners_of(image: np.ndarray) -> np.ndarray:
     smooth = cv2.GaussianBlur(image, (0, 0), 1.2)
-    strength = np.empty_like(smooth)
-    saddle_strength(smooth, strength)
-    return corners_among(smooth, strength_peaks(strength, np.float32(5), 3, 1000), 1.2, 4.0, 12.0)
+    return corners_among(smooth, saddles(smooth, np.float32(5), 1000), 1.2, 4.0, 12.0)
+
+
+@pytest.mark.parametrize("width", [61, 64, 70])
+def test_saddles_are_the_highest_of_five_by_five(width: int) -> None:
+    """Against the definition, with every pixel looked at; widths that are no multiple of eight too."""
+    image = cv2.GaussianBlur(np.random.default_rng(1).uniform(0, 255, (50, width)).astype(np.float32), (0, 0), 1.0)
+    xx = image[1:-1, :-2] + image[1:-1, 2:] - 2 * image[1:-1, 1:-1]
+    yy = image[:-2, 1:-1] + image[2:, 1:-1] - 2 * image[1:-1, 1:-1]
+    xy = 0.25 * (image[:-2, :-2] + image[2:, 2:] - image[:-2, 2:] - image[2:, :-2])
+    strength = np.pad(xy * xy - xx * yy, 1)
+    highest = strength == cv2.dilate(strength, np.ones((5, 5)))
+    wanted = [(x, y) for y, x in np.argwhere(highest & (strength > 100)) if 3 <= x < width - 3 and 3 <= y < 47]
+    found = saddles(image, np.float32(100), 1000)
+    assert len(wanted) > 20
+    assert [tuple(row) for row in found[:, :2].astype(int).tolist()] == [(int(x), int(y)) for x, y in wanted]
+    assert len(saddles(image, np.float32(100), 5)) == 5
 
 
 def test_all_corners_of_a_chessboard_and_no_other() -> None:
