@@ -3,6 +3,7 @@
 python bench_rig_worker.py aniposelib|OpenCV QUESTION.npz ANSWER.npz
 """
 
+import importlib
 import sys
 import time
 
@@ -14,8 +15,7 @@ _SHARE_OF_BOARD = 1.0
 
 def run_opencv(xy, points, sizes):
     """cv2.calibrateMultiview on views of the whole board, five distortion coefficients."""
-    import cv2
-
+    cv2 = importlib.import_module("cv2")
     whole = np.isfinite(xy).all(-1).mean(-1) >= _SHARE_OF_BOARD
     frames = np.flatnonzero(whole.sum(0) > 1)
     plane = [points.astype(np.float32)] * len(frames)
@@ -30,12 +30,10 @@ def run_opencv(xy, points, sizes):
 
 def run_aniposelib(xy, points, sizes, squares, square):
     """CameraGroup.calibrate_rows with its defaults, from the same corners."""
-    import cv2
-    from aniposelib.boards import CharucoBoard
-    from aniposelib.cameras import CameraGroup
-
-    board = CharucoBoard(int(squares[0]), int(squares[1]), float(square), 0.75 * float(square))
-    group = CameraGroup.from_names([f"c{i}" for i in range(len(xy))])
+    cv2 = importlib.import_module("cv2")
+    boards, library = (importlib.import_module(f"aniposelib.{name}") for name in ("boards", "cameras"))
+    board = boards.CharucoBoard(int(squares[0]), int(squares[1]), float(square), 0.75 * float(square))
+    group = library.CameraGroup.from_names([f"c{i}" for i in range(len(xy))])
     rows = []
     for camera, size, corners in zip(group.cameras, sizes, xy, strict=True):
         camera.set_size(tuple(map(int, size)))
