@@ -7,6 +7,7 @@ from copy import deepcopy
 import numpy as np
 from jaxtyping import Float, Int
 
+from calib.board_shape import fit_board_shape
 from calib.boards import Board
 from calib.bundle import HUBER, Bundle
 from calib.clocks import fit_means
@@ -68,6 +69,8 @@ def calibrate_rig(
     joint.fixed_lenses = frozenset(observations.cameras.index(name) for name in lenses if name in observations.cameras)
     told = frozenset(c for c, fit in enumerate(fits) if fit.focal_sd < WORST_FOCAL_SD * fit.lens.K[0, 0])
     joint, bundle, outcome = _fit_jointly(joint, config, told)
+    if config.board_shape.enabled:
+        bundle, outcome = fit_board_shape(joint, config)
     return make_result(observations, joint, bundle, outcome, fits, sources, shifts, known_rig)
 
 

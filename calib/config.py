@@ -69,10 +69,26 @@ class TimeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BoardShapeConfig:
+    """A board that is not what its description says: bent, or printed out of true.
+
+    Attributes:
+        enabled: estimate where each corner is.
+        sd_m: standard deviation of each coordinate of a corner around where it is described, m.
+        rounds: most rounds of solving for corners and cameras in turn.
+    """
+
+    enabled: bool = False
+    sd_m: float = 0.5e-3
+    rounds: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationConfig:
     """All settings of a calibration."""
 
     lens: LensConfig = field(default_factory=LensConfig)
     outliers: OutlierConfig = field(default_factory=OutlierConfig)
     time: TimeConfig = field(default_factory=TimeConfig)
+    board_shape: BoardShapeConfig = field(default_factory=BoardShapeConfig)
     max_iterations: int = 50

@@ -84,6 +84,7 @@ class CalibrationResult:
         rig: the cameras; the world is the first camera's frame, or that of the known cameras.
         board_R, board_t: (frame, 3, 3), (frame, 3) m, x_world = R x_board + t at the frame's instant; NaN where no
             camera joins. A camera with a frame shift contributes the frame that shows the same instant.
+        board_points: (corner, 3) m, corners on the board: as described, or as estimated where that was asked for.
         residuals: (camera, frame, corner, 2) px, model minus observation with time taken out; NaN where not used.
         noise_px: (camera,) standard deviation of a coordinate.
         time: offsets.
@@ -98,6 +99,7 @@ class CalibrationResult:
     rig: Rig
     board_R: np.ndarray
     board_t: np.ndarray
+    board_points: np.ndarray
     residuals: np.ndarray
     noise_px: np.ndarray
     time: TimeEstimate
