@@ -23,14 +23,16 @@ from mv3d.geometry.damping import Outcome
 _STILL = 1e-5
 
 
-def fit_board_shape(joint: Joint, config: CalibrationConfig) -> tuple[Bundle, Outcome]:
+def fit_board_shape(
+    joint: Joint, config: CalibrationConfig, described: Float[np.ndarray, "corner 3"]
+) -> tuple[Bundle, Outcome]:
     """Solve for corners and everything else in turn; `joint` has both in the end.
 
     Args:
-        joint: the fit with the corners as described, solved.
+        joint: the fit with the corners where they were thought to be, solved.
         config: settings; those of `board_shape` matter here.
+        described: m, where the prior has the corners.
     """
-    described = joint.points
     free = _without_similarities(described)
     bundle, _ = solve_joint(joint, config, HUBER, 1e-6)
     for _ in range(config.board_shape.rounds):

@@ -59,18 +59,35 @@ def calibrate_rig(
     config = config or CalibrationConfig()
     known = {name: known_rig[name] for name in observations.cameras if known_rig and name in known_rig.names}
     lenses = {**(known_lenses or {}), **{name: camera.lens for name, camera in known.items()}}
+    described = observations.board.points
+    result = _calibrated(observations, described, config, lenses, known, known_rig)
+    if config.board_shape.enabled:
+        # Lenses alone and the corners' motion were those of the board as described.
+        result = _calibrated(observations, result.board_points, config, lenses, known, known_rig)
+    return result
+
+
+def _calibrated(
+    observations: BoardObservations,
+    points: Float[np.ndarray, "corner 3"],
+    config: CalibrationConfig,
+    lenses: Mapping[str, Lens],
+    known: Mapping[str, Camera],
+    known_rig: Rig | None,
+) -> CalibrationResult:
+    """The chain with the corners at `points` on the board to start with."""
     xy = np.where((observations.seen.sum(-1) >= _FEWEST_CORNERS)[..., None, None], observations.xy, np.nan)
-    fits = tuple(_fit_alone(observations, xy, c, lenses, config) for c in range(len(observations.cameras)))
+    fits = tuple(_fit_alone(observations, points, xy, c, lenses, config) for c in range(len(observations.cameras)))
     turns = board_turns(observations.board)
     poses = _view_poses(fits)
     shifts = _shifts(observations, poses, turns, config)
     sources = np.stack([shifted_sources(int(d), observations.segments) for d in shifts])
-    joint = _prepare(observations, xy, sources, fits, poses, turns, known)
+    joint = _prepare(observations, points, xy, sources, fits, poses, turns, known)
     joint.fixed_lenses = frozenset(observations.cameras.index(name) for name in lenses if name in observations.cameras)
     told = frozenset(c for c, fit in enumerate(fits) if fit.focal_sd < WORST_FOCAL_SD * fit.lens.K[0, 0])
     joint, bundle, outcome = _fit_jointly(joint, config, told)
     if config.board_shape.enabled:
-        bundle, outcome = fit_board_shape(joint, config)
+        bundle, outcome = fit_board_shape(joint, config, observations.board.points)
     return make_result(observations, joint, bundle, outcome, fits, sources, shifts, known_rig)
 
 
@@ -86,12 +103,17 @@ def board_turns(board: Board) -> Float[np.ndarray, "k 3 4"]:
 
 
 def _fit_alone(
-    observations: BoardObservations, xy: np.ndarray, c: int, lenses: Mapping[str, Lens], config: CalibrationConfig
+    observations: BoardObservations,
+    points: np.ndarray,
+    xy: np.ndarray,
+    c: int,
+    lenses: Mapping[str, Lens],
+    config: CalibrationConfig,
 ) -> CameraFit:
     name = observations.cameras[c]
     width, height = (int(n) for n in observations.sizes[c])
     fit = fit_camera(
-        observations.board.points, xy[c], observations.sigma_px[c], (width, height), name=name,
+        points, xy[c], observations.sigma_px[c], (width, height), name=name,
         model=config.lens.of(name), known=lenses.get(name), config=config.lens, outliers=config.outliers,
         worst_focal_sd=WORST_FOCAL_SD if len(observations.cameras) == 1 else _WORST_FOCAL_SD_ALONE,
     )  # fmt: skip
@@ -120,6 +142,7 @@ def _shifts(
 
 def _prepare(
     observations: BoardObservations,
+    points: np.ndarray,
     xy: np.ndarray,
     sources: np.ndarray,
     fits: tuple[CameraFit, ...],
@@ -131,9 +154,7 @@ def _prepare(
     names = observations.cameras
     rows = np.arange(len(names))[:, None]
     absent = sources < 0
-    motion, moves = image_motion(
-        observations.board.points, [fit.lens for fit in fits], poses, observations.times, observations.segments
-    )
+    motion, moves = image_motion(points, [fit.lens for fit in fits], poses, observations.times, observations.segments)
     keep = np.stack([fit.keep for fit in fits])[rows, sources] & ~absent[..., None]
     poses = ViewPoses(
         poses.R[rows, sources], poses.t[rows, sources], np.where(absent, 0.0, poses.weight[rows, sources])
@@ -157,7 +178,7 @@ def _prepare(
     own_R = np.swapaxes(R, 1, 2)[:, None] @ poses.R
     own_t = np.einsum("cji,cfj->cfi", R, poses.t - t[:, None])
     joint = Joint(
-        points=observations.board.points, xy=corners, unit=_relative_sigma(sigma), motion=moved,
+        points=points, xy=corners, unit=_relative_sigma(sigma), motion=moved,
         moves=moves[rows, sources] & ~absent, sizes=observations.sizes, usual_s=usual_interval(observations.times),
         lenses=[fit.lens for fit in fits], R=R, t=t, board_R=board_R, board_t=board_t, own_R=own_R, own_t=own_t,
         keep=keep, alone=np.zeros(keep.shape[:2], bool), noise=np.array([fit.noise_px for fit in fits]),

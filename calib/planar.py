@@ -182,6 +182,7 @@ def board_poses(
     Source: Collins and Bartoli, Infinitesimal plane-based pose estimation, IJCV 2014, in OpenCV.
     """
     R, t = np.full((len(xy), 3, 3), np.nan), np.full((len(xy), 3), np.nan)
+    flat = points * [1.0, 1.0, 0.0]  # a bent board is flat enough for a start
     for view in range(len(xy)):
         ray = lens.unproject(xy[view])
         use = keep[view] & (ray[:, 2] > 0.2)
@@ -190,7 +191,7 @@ def board_poses(
         x_norm = ray[use, :2] / ray[use, 2:]
         try:
             found, rotation, translation, _ = cv2.solvePnPGeneric(
-                points[use], x_norm, np.eye(3), np.zeros(0), flags=cv2.SOLVEPNP_IPPE
+                flat[use], x_norm, np.eye(3), np.zeros(0), flags=cv2.SOLVEPNP_IPPE
             )
         except cv2.error:
             continue

@@ -38,7 +38,20 @@ def summary_lines(observations: BoardObservations, result: CalibrationResult) ->
     verdict = judge(observations, result)
     lines += ["", verdict.headline]
     lines += [f"  {reason.text}" for reason in verdict.reasons if reason.level != "good"]
-    return [*lines, *(f"  {warning}" for warning in result.warnings), f"  {square_size_note(observations)}"]
+    return [*lines, *(f"  {note}" for note in notes(observations, result))]
+
+
+def notes(observations: BoardObservations, result: CalibrationResult) -> list[str]:
+    """What there is to know beside the verdict."""
+    return [*result.warnings, *_shape_notes(observations, result), square_size_note(observations)]
+
+
+def _shape_notes(observations: BoardObservations, result: CalibrationResult) -> list[str]:
+    moved = np.linalg.norm(result.board_points - observations.board.points, axis=1)
+    if not moved.any():
+        return []
+    rms, most = 1e3 * np.sqrt(np.mean(moved**2)), 1e3 * moved.max()
+    return [f"the board's corners were found {rms:.2f} mm (rms; at most {most:.2f} mm) from where they are described"]
 
 
 def square_size_note(observations: BoardObservations) -> str:
@@ -61,7 +74,7 @@ def write_report(
     page = Page(
         title=title,
         verdict=verdict,
-        warnings=[*result.warnings, square_size_note(observations)],
+        warnings=notes(observations, result),
         summary=_summary(observations, result),
         tables=[_lens_table(result), _place_table(result), _distance_table(result), _view_table(observations, result)],
         plots=_plots(observations, result),

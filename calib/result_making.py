@@ -87,8 +87,8 @@ def make_result(
             check_focal(name, uncertainty.sd(name, "fx") / joint.lenses[c].K[0, 0])
     found = tuple(sorted(set(excluded), key=lambda e: (e.camera, e.frame)))
     return CalibrationResult(
-        Rig(cameras), *_boards(joint, known_rig), joint.points, residuals, joint.noise.copy(), time, found, fits, uncertainty,
-        tuple(_warnings(observations, joint, time, found)),
+        Rig(cameras), *_boards(joint, known_rig), joint.points, residuals, joint.noise.copy(), time, found, fits,
+        uncertainty, tuple(_warnings(observations, joint, time, found)),
         outcome.converged, outcome.status,
     )  # fmt: skip
 

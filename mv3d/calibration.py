@@ -222,6 +222,7 @@ def _save_uncertainty(path: Path, result: CalibrationResult, recording: dict[str
         "cameras": np.array(result.rig.names, dtype=np.str_),
         "noise_px": result.noise_px,
         "time_offsets": result.time.mean,
+        "board_points": result.board_points,
         "time_offsets_sd": result.time.mean_sd,
         "excluded": np.array(
             [json.dumps([e.camera, e.frame, e.reason, e.joint_only]) for e in result.excluded], dtype=np.str_

@@ -28,6 +28,7 @@ def calibrate(
     only: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     lenses_only: bool = False,
     rolling_shutter: bool = False,
+    board_shape: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> Lines:
@@ -48,17 +49,20 @@ def calibrate(
             --known-rig, or of the session's cameras.yaml.
         lenses_only: no rig, only the lenses, from calibration/intrinsics/.
         rolling_shutter: estimate the time between image lines.
+        board_shape: estimate where the board's corners really are: for a bent sheet, or a print that is out of true.
         overwrite: replace an earlier calibration.
         quiet: no progress bar and no summary.
     """
-    from calib.config import CalibrationConfig, LensConfig, TimeConfig
+    from calib.config import BoardShapeConfig, CalibrationConfig, LensConfig, TimeConfig
     from calib.lens_report import lens_summary_lines
     from calib.report import summary_lines
     from mv3d import calibration
 
     models = dict(_name_and_value(text) for text in lens_of)
     config = CalibrationConfig(
-        lens=LensConfig(model=lens, per_camera=models), time=TimeConfig(rolling_shutter=rolling_shutter)
+        lens=LensConfig(model=lens, per_camera=models),
+        time=TimeConfig(rolling_shutter=rolling_shutter),
+        board_shape=BoardShapeConfig(enabled=board_shape),
     )
     progress = Settings(quiet=quiet).progress
     known = _known(session, known_lenses, known_rig, only)
