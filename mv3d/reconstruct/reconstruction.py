@@ -17,7 +17,7 @@ from mv3d.reconstruct.sequence import learn_model, smooth_sequence
 from mv3d.reconstruct.sequence_fit import SequenceConfig
 from mv3d.reconstruct.sequence_model import SequenceModel
 from mv3d.reconstruct.sides import repaired_observations
-from mv3d.reconstruct.windows import WindowConfig, joined, sample, windows
+from mv3d.reconstruct.windows import Window, WindowConfig, joined, sample, windows
 
 Mode = Literal["frame", "sequence"]
 
@@ -75,13 +75,14 @@ def reconstruct_person(
         ReconstructionError: no joint is ever seen by two agreeing views.
     """
     learnt = _learn(rig, skeleton, xy, score, timestamps, config, delay)
-    parts = []
-    for window in windows(len(timestamps), config.windows):
+
+    def part(window: Window) -> tuple[Poses3D, slice]:
         frames = window.solved
         observations = observe(rig, xy[frames], score[frames], learnt.typical_score)
         late = None if delay is None else delay[frames]
-        parts.append((_solved(observations, skeleton, timestamps[frames], learnt, config, late), window.kept))
-    poses = joined(parts)
+        return _solved(observations, skeleton, timestamps[frames], learnt, config, late), window.kept
+
+    poses = joined(map(part, windows(len(timestamps), config.windows)), len(timestamps))
     if not np.isfinite(poses.xyz_per_frame).any():
         raise ReconstructionError("no joint is seen alike by two cameras; check that the rig belongs to these videos")
     return poses

@@ -1,12 +1,14 @@
 """Long recordings in windows: learnt from pieces of the whole, solved part by part, joined without a seam."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from mv3d.data.poses import Poses3D
+
+_BY_FRAME = ("xyz", "score", "reprojection_error", "n_views", "covariance", "state", "xyz_per_frame", "timestamps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,17 @@ def sample(count: int, config: WindowConfig) -> tuple[np.ndarray, tuple[int, ...
     return frames, tuple(range(config.piece_frames, len(frames), config.piece_frames))
 
 
-def joined(parts: Sequence[tuple[Poses3D, slice]]) -> Poses3D:
-    """The kept frames of all parts, one after the other."""
-    first = parts[0][0]
-    if len(parts) == 1:
-        return first
-    names = ("xyz", "score", "reprojection_error", "n_views", "covariance", "state", "xyz_per_frame", "timestamps")
-    arrays = {name: np.concatenate([getattr(poses, name)[kept] for poses, kept in parts]) for name in names}
-    return replace(first, **arrays)
+def joined(parts: Iterable[tuple[Poses3D, slice]], count: int) -> Poses3D:
+    """The kept frames of all parts, one after the other, `count` in all; parts are let go as they are copied."""
+    arrays: dict[str, np.ndarray] = {}
+    first = last = 0
+    for poses, kept in parts:
+        if kept.stop - kept.start == count:
+            return poses
+        first, last = last, last + kept.stop - kept.start
+        for name in _BY_FRAME:
+            part = getattr(poses, name)[kept]
+            whole = arrays.setdefault(name, np.empty((count, *part.shape[1:]), part.dtype))
+            whole[first:last] = part
+        like = poses
+    return replace(like, **arrays)
