@@ -48,13 +48,14 @@ def test_bent_cameras_score_worse() -> None:
     assert score.board_mm > 1.2 * true.board_mm
 
 
-def test_a_checkerboard_found_turned_about_in_one_view_scores_the_same() -> None:
+def test_a_checkerboard_found_turned_about_by_one_camera_scores_the_same() -> None:
     observations = filmed(CHECKERBOARD)
     xy = observations.xy.copy()
-    xy[1, ::2] = xy[1, ::2, ::-1]
-    assert score_held_out(RIG, replace(observations, xy=xy)).px == pytest.approx(
-        score_held_out(RIG, observations).px, rel=1e-6
-    )
+    xy[1, 40:] = xy[1, 40:, ::-1]
+    # Where the numbering changes two views have a neighbour on one side only.
+    turned, as_filmed = score_held_out(RIG, replace(observations, xy=xy)), score_held_out(RIG, observations)
+    assert turned.px == pytest.approx(as_filmed.px, rel=0.01)
+    assert turned.corners == as_filmed.corners
 
 
 def test_frames_of_single_views_have_no_score() -> None:
