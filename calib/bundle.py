@@ -171,6 +171,10 @@ class Bundle:
         """Blocks of all views at the current state, after `linearise` or a solution."""
         return self._normal[0][0]
 
+    def gradients(self) -> Float[np.ndarray, "view n"]:
+        """Right-hand sides that belong to `normal_matrices`."""
+        return self._normal[0][1]
+
     def residuals(self) -> Float[np.ndarray, "corner 2"]:
         """Model minus observation of every corner at the current state, px, time included."""
         from calib.residuals import residuals_px

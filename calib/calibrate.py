@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Mapping
-from copy import deepcopy
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from calib.board_shape import fit_board_shape
+from calib.board_track import follow_board
 from calib.boards import Board
 from calib.bundle import HUBER, Bundle
 from calib.clocks import fit_means
@@ -16,11 +16,11 @@ from calib.contradictions import find_contradictions, judge_views, readmit
 from calib.intrinsics import WORST_FOCAL_SD, CameraFit, fit_camera
 from calib.joint import Joint, measure, solve_joint
 from calib.observations import BoardObservations
-from calib.offset_statistics import offset_variances
 from calib.pose_graph import ViewPoses, choose_turns, place_boards, place_cameras
 from calib.result import CalibrationResult
 from calib.result_making import make_result
-from calib.time_offsets import image_motion, shifted_sources, usual_interval, whole_frame_shifts
+from calib.synchronous import synchronous
+from calib.time_offsets import image_motion, rounded_shifts, shifted_sources, usual_interval, whole_frame_shifts
 from mv3d.data.camera import Camera
 from mv3d.data.lens import Lens
 from mv3d.data.rig import Rig
@@ -31,9 +31,11 @@ _log = logging.getLogger(__name__)
 _FEWEST_CORNERS = 5
 # The static fit before time is known meets errors of many pixels.
 _START_HUBER = 1.5
-# A rig may be synchronous if its offsets scatter by no more than this many times what the corners tell of one.
-_POSSIBLY_SYNCHRONOUS = 4.0
 _MOST_ROUNDS = 8
+# Whole frames are told by single views, and perhaps once more by the joint fit.
+_MOST_SHIFTINGS = 2
+# Rounds in which views get a motion from the board's way; those of the last have joined when the next one starts.
+_TRACK_ROUNDS = 3
 # What one camera cannot tell of its focal length the others may; only a guess is no start.
 _WORST_FOCAL_SD_ALONE = 0.5
 
@@ -76,19 +78,26 @@ def _calibrated(
     known_rig: Rig | None,
 ) -> CalibrationResult:
     """The chain with the corners at `points` on the board to start with."""
+    names = observations.cameras
     xy = np.where((observations.seen.sum(-1) >= _FEWEST_CORNERS)[..., None, None], observations.xy, np.nan)
-    fits = tuple(_fit_alone(observations, points, xy, c, lenses, config) for c in range(len(observations.cameras)))
+    fits = tuple(_fit_alone(observations, points, xy, c, lenses, config) for c in range(len(names)))
     turns = board_turns(observations.board)
     poses = _view_poses(fits)
-    shifts = _shifts(observations, poses, turns, config)
-    sources = np.stack([shifted_sources(int(d), observations.segments) for d in shifts])
-    joint = _prepare(observations, points, xy, sources, fits, poses, turns, known)
-    joint.fixed_lenses = frozenset(observations.cameras.index(name) for name in lenses if name in observations.cameras)
     told = frozenset(c for c, fit in enumerate(fits) if fit.focal_sd < WORST_FOCAL_SD * fit.lens.K[0, 0])
-    joint, bundle, outcome = _fit_jointly(joint, config, told)
+    shifts = _shifts(observations, poses, turns, config)
+    for _ in range(_MOST_SHIFTINGS):
+        sources = np.stack([shifted_sources(int(d), observations.segments) for d in shifts])
+        joint = _prepare(observations, points, sources, fits, poses, turns, known)
+        joint.fixed_lenses = frozenset(names.index(name) for name in lenses if name in names)
+        joint, bundle, outcome = _fit_jointly(joint, config, told)
+        # Single views may tell less of a camera's whole frames than the joint fit does.
+        left = np.nan_to_num(joint.mean / joint.usual_s)
+        before, shifts = shifts, rounded_shifts(shifts - left)
+        if (shifts - shifts[0] == before - before[0]).all():
+            break
     if config.board_shape.enabled:
         bundle, outcome = fit_board_shape(joint, config, observations.board.points)
-    return make_result(observations, joint, bundle, outcome, fits, sources, shifts, known_rig)
+    return make_result(observations, joint, bundle, outcome, fits, sources, before, known_rig)
 
 
 def board_turns(board: Board) -> Float[np.ndarray, "k 3 4"]:
@@ -143,7 +152,6 @@ def _shifts(
 def _prepare(
     observations: BoardObservations,
     points: np.ndarray,
-    xy: np.ndarray,
     sources: np.ndarray,
     fits: tuple[CameraFit, ...],
     poses: ViewPoses,
@@ -164,7 +172,7 @@ def _prepare(
     R, t = place_cameras(poses, names, turns, anchors)
     choice = choose_turns(poses, R, t, turns)
     order = observations.board.symmetries()[choice]
-    corners = np.where(absent[..., None, None], np.nan, xy[rows, sources])
+    corners = np.where(absent[..., None, None], np.nan, observations.xy[rows, sources])
     corners = np.take_along_axis(corners, order[..., None], 2)
     moved = np.take_along_axis(motion[rows, sources], order[..., None], 2)
     keep = np.take_along_axis(keep, order, 2)
@@ -174,14 +182,16 @@ def _prepare(
     )
     held = np.isin(np.arange(len(names)), list(anchors))
     R, t, board_R, board_t, apart = place_boards(poses, R, t, held)
-    sigma = observations.sigma_px[rows, sources]
+    sigma, count = observations.sigma_px[rows, sources], np.isfinite(corners).all(-1).sum(-1)
     own_R = np.swapaxes(R, 1, 2)[:, None] @ poses.R
     own_t = np.einsum("cji,cfj->cfi", R, poses.t - t[:, None])
     joint = Joint(
         points=points, xy=corners, unit=_relative_sigma(sigma), motion=moved,
-        moves=moves[rows, sources] & ~absent, sizes=observations.sizes, usual_s=usual_interval(observations.times),
+        moves=moves[rows, sources] & ~absent, times=np.where(absent, np.nan, observations.times[rows, sources]),
+        segments=observations.segments, sizes=observations.sizes, usual_s=usual_interval(observations.times),
         lenses=[fit.lens for fit in fits], R=R, t=t, board_R=board_R, board_t=board_t, own_R=own_R, own_t=own_t,
-        keep=keep, alone=np.zeros(keep.shape[:2], bool), noise=np.array([fit.noise_px for fit in fits]),
+        keep=keep, alone=np.zeros(keep.shape[:2], bool), few=(count > 0) & (count < _FEWEST_CORNERS),
+        noise=np.array([fit.noise_px for fit in fits]),
         s=np.zeros(keep.shape[:2]), mean=np.zeros(len(names)), line=np.zeros(len(names)), spread=0.0,
         reference=min(anchors), fixed_lenses=frozenset(), fixed_poses=frozenset(anchors),
     )  # fmt: skip
@@ -209,10 +219,12 @@ def _fit_jointly(joint: Joint, config: CalibrationConfig, told: frozenset[int]) 
         before = (joint.noise.copy(), joint.spread, joint.keep.copy(), joint.alone.copy())
         if joint.timed:
             fit_means(joint)
+            if round_ < _TRACK_ROUNDS:
+                follow_board(joint, bundle, anew=round_ == 0)
             bundle, _ = solve_joint(joint, config, HUBER, 1e-6)
             fit_means(joint)
         measure(joint, bundle)
-        if joint.timed and round_ >= 2 and (static := _synchronous(joint, bundle, config)) is not None:
+        if joint.timed and round_ >= 2 and (static := synchronous(joint, bundle, config)) is not None:
             joint = static
             readmit(joint)
         elif round_ == 2:
@@ -244,27 +256,3 @@ def _settled(joint: Joint, before: tuple[np.ndarray, float, np.ndarray, np.ndarr
     same = bool((keep == joint.keep).all() and (alone == joint.alone).all())
     steady = np.abs(joint.noise / noise - 1).max() < 0.02 and abs(joint.spread - spread) <= 0.05 * spread
     return same and bool(steady)
-
-
-def _synchronous(joint: Joint, bundle: Bundle, config: CalibrationConfig) -> Joint | None:
-    """The same without time offsets, where they gain no more than that many numbers gain from noise.
-
-    Without an offset each view that had one loses up to one degree of freedom, and a view that had a board of its own
-    for want of a known motion loses six: the cost rises by as much, with the spread of a chi-square. Line times are
-    estimated with the offsets and would be lost too, however sure, among so many numbers: who asks for them keeps both.
-    """
-    if config.time.rolling_shutter or joint.spread > _POSSIBLY_SYNCHRONOUS * _told(joint, bundle):
-        return None
-    static = deepcopy(joint)
-    static.timed, static.s[:], static.mean[:], static.mean_sd = False, 0.0, 0.0, np.zeros(len(joint.mean))
-    _, outcome = solve_joint(static, config, HUBER, 1e-6)
-    lost = float((joint.meets & ~joint.sets_clock).sum() + 6 * (static.meets & ~joint.meets).sum())
-    return static if outcome.cost - bundle.linearise() <= lost + 4 * np.sqrt(2 * lost) else None
-
-
-def _told(joint: Joint, bundle: Bundle) -> float:
-    """How well the corners tell one view's offset, s."""
-    variance = offset_variances(bundle)
-    told = 1 / np.maximum(1 / variance - bundle.precision, 1e-12)
-    free = (joint.meets & ~joint.sets_clock)[bundle.views.camera, bundle.views.frame]
-    return float(np.sqrt(np.median(told[free]))) if free.any() else 0.0

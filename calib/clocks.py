@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 if TYPE_CHECKING:
     from calib.joint import Joint
@@ -11,17 +11,19 @@ if TYPE_CHECKING:
 _SWEEPS = 6
 
 
-def set_clocks(joint: "Joint") -> None:
+def set_clocks(joint: "Joint", there: Bool[np.ndarray, "camera frame"]) -> None:
     """One view of each frame sets its clock: that of the camera that meets others most often.
 
     An offset that all views of a frame share is the board's motion, and only noise would tell it.
+
+    Args:
+        joint: the state.
+        there: views that have a say in their frame's pose, also where none other has.
     """
     rank = np.argsort(np.argsort(-joint.meets.sum(1), kind="stable"))
-    order = np.where(joint.meets, rank[:, None], len(rank))
+    order = np.where(there, rank[:, None], len(rank))
     joint.sets_clock = joint.meets & (order == order.min(0))
-    clock = np.argmin(order, axis=0)
-    joint.expected = np.where(joint.meets.any(0), joint.mean[:, None] - joint.mean[clock], 0.0)
-    joint.expected[joint.sets_clock] = 0.0
+    joint.clock = np.where(there.any(0), np.argmin(order, axis=0), -1)
     joint.s[~joint.meets | joint.sets_clock] = 0.0
 
 

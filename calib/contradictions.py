@@ -11,6 +11,8 @@ _LARGEST_TURN = np.deg2rad(45.0)
 _CONTRADICTION_RAD = np.deg2rad(30.0)
 # At the start, before the lenses are good, only this contradicts, in units of the usual disagreement.
 _CONTRADICTION_SPREADS = 8.0
+# A corner or its motion alone is matched by a time offset, whatever it is.
+_FEWEST_TO_JOIN = 2
 _BACKWARDS = "its corners are numbered backwards"
 
 
@@ -114,6 +116,16 @@ def judge_views(joint: Joint, outliers: OutlierConfig) -> None:
                 off = float(np.nanmedian(shared[c, f][seen[c, f]])) if np.isfinite(shared[c, f]).any() else np.nan
                 _set_alone(joint, c, f, _reason(joint, c, f, off))
     _replace_lost(joint)
+    _join_few(joint, shared, sigma, outliers)
+
+
+def _join_few(joint: Joint, shared: np.ndarray, sigma: np.ndarray, outliers: OutlierConfig) -> None:
+    """Views of too few corners for a pose of their own count where they fit the pose that others give them."""
+    solid = joint.keep.any(-1) & ~joint.few & ~joint.alone & (joint.moves | (not joint.timed))
+    fits = np.isfinite(joint.xy).all(-1) & (np.nan_to_num(shared, nan=np.inf) < outliers.corner * sigma)
+    enough = fits.sum(-1) >= np.maximum(_FEWEST_TO_JOIN, 0.5 * np.isfinite(joint.xy).all(-1).sum(-1))
+    joins = joint.few & solid.any(0) & enough & (joint.moves | (not joint.timed))
+    joint.keep[joint.few] = (fits & joins[..., None])[joint.few]
 
 
 def _rms(error: np.ndarray, use: np.ndarray) -> np.ndarray:

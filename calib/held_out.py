@@ -168,7 +168,8 @@ def _triangulated(
     point_first = [np.moveaxis(a, 0, 2).reshape(frames * count, views, *a.shape[3:]) for a in (bearings, jacobians)]
     weight = np.moveaxis(use, 0, 2).reshape(-1, views).astype(float)
     far = np.full(weight.shape, _NOTHING_IS_FAR)
-    x_world = triangulate_robust(rig.centers, *map(np.nan_to_num, point_first), weight, far)[0]
+    bearing, jacobian = (np.nan_to_num(a) for a in point_first)
+    x_world = triangulate_robust(rig.centers, bearing, jacobian, weight, far)[0]
     x_world = x_world.reshape(frames, count, 3)
     errors = np.concatenate([np.linalg.norm(c.project(x_world) - xy[i], axis=-1)[use[i]] for i, c in enumerate(rig)])
     fits = [_fit_board(points[ok], x[ok]) for x in x_world if (ok := np.isfinite(x).all(-1)).sum() >= _FEWEST_CORNERS]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float
 
 from calib.bundle import HUBER, Bundle, BundleState, solve_bundle
 from calib.clocks import set_clocks
@@ -29,16 +30,18 @@ class Joint:
     Attributes:
         points, xy, unit, motion, moves: the data: corners on the board (m), observed (camera, frame, corner, 2),
             relative sigma (camera, frame), image motion, and where it is known.
+        times, segments: (camera, frame) s by each camera's own clock; (frame,) recordings.
         sizes, usual_s: (camera, 2) px; (camera,) time between frames.
         lenses, R, t: of the cameras.
         board_R, board_t: (frame, ...) poses that cameras share.
         own_R, own_t: (camera, frame, ...) poses of boards in the world of views that count alone.
         keep, alone: (camera, frame, corner), (camera, frame).
+        few: (camera, frame) views of too few corners for a pose of their own; they count in shared poses or not at all.
         noise: (camera,) px.
         s: (camera, frame) how much later than its frame's instant a view was taken, s.
         mean, mean_sd: (camera,) mean offset of each camera against the reference, s.
         sets_clock: (camera, frame) the view whose instant is its frame's.
-        expected: (camera, frame) s by the means.
+        clock: (frame,) the camera whose instant is the frame's; -1 where no view has a say.
         line: (camera,) s.
         spread: standard deviation of an offset against the one of the view that sets the frame's clock, s.
         meets: (camera, frame) views that share a board pose with others, as of the last solution.
@@ -51,6 +54,8 @@ class Joint:
     unit: np.ndarray
     motion: np.ndarray
     moves: np.ndarray
+    times: np.ndarray
+    segments: np.ndarray
     sizes: np.ndarray
     usual_s: np.ndarray
     lenses: list[Lens]
@@ -62,6 +67,7 @@ class Joint:
     own_t: np.ndarray
     keep: np.ndarray
     alone: np.ndarray
+    few: np.ndarray
     noise: np.ndarray
     s: np.ndarray
     mean: np.ndarray
@@ -75,8 +81,13 @@ class Joint:
     trusted: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), bool))
     meets: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
     sets_clock: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
-    expected: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    clock: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     mean_sd: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def expected(self) -> Float[np.ndarray, "camera frame"]:
+        """How much later each view is by the means of the cameras, s."""
+        return np.where(self.clock >= 0, self.mean[:, None] - self.mean[self.clock], 0.0)
 
 
 def solve_joint(
@@ -86,9 +97,9 @@ def solve_joint(
     # A view that does not move, or whose motion is unknown, says nothing about the others' time and is spoilt by it.
     alone = joint.alone | (joint.timed & ~joint.moves)
     sigma = joint.noise[:, None] * joint.unit
-    joint.meets = ~alone & joint.keep.any(-1)
-    joint.meets &= joint.meets.sum(0) > 1
-    set_clocks(joint)
+    there = ~alone & joint.keep.any(-1)
+    joint.meets = there & (there.sum(0) > 1)
+    set_clocks(joint, there)
     xy, motion = (joint.xy, None) if not joint.timed else _expected_corners(joint, config.time.rolling_shutter)
     views = make_views(xy, joint.points, joint.keep, sigma, motion, alone)
     own = alone[views.camera, views.frame]
@@ -200,12 +211,12 @@ def all_errors(joint: Joint) -> tuple[np.ndarray, np.ndarray]:
     """
     count, frames = joint.keep.shape[:2]
     shared, own = np.full(joint.keep.shape, np.nan), np.full(joint.keep.shape, np.nan)
-    x_shared = joint.points @ np.swapaxes(joint.board_R, 1, 2) + joint.board_t[:, None]
     for c in range(count):
-        x_own = joint.points @ np.swapaxes(joint.own_R[c], 1, 2) + joint.own_t[c][:, None]
-        for out, x_world, free in ((shared, x_shared, joint.alone[c]), (own, x_own, np.zeros(frames, bool))):
-            x_cam = x_world @ joint.R[c].T + joint.t[c]
-            error = _project(joint.lenses[c], x_cam) - joint.xy[c]
+        for out, R, t, free in (
+            (shared, joint.board_R, joint.board_t, joint.alone[c] | joint.few[c] & ~joint.keep[c].any(-1)),
+            (own, joint.own_R[c], joint.own_t[c], np.zeros(frames, bool)),
+        ):
+            error = project_board(joint, c, R, t) - joint.xy[c]
             if joint.timed:
                 error = _take_out_motion(joint, c, error, free)
             out[c] = np.linalg.norm(error, axis=-1)
@@ -228,6 +239,11 @@ def _take_out_motion(joint: Joint, c: int, error: np.ndarray, free: np.ndarray) 
     return error + v * tau[..., None] - a * (tau**2)[..., None]
 
 
-def _project(lens: Lens, x_cam: np.ndarray) -> np.ndarray:
+def project_board(
+    joint: Joint, c: int, R: Float[np.ndarray, "frame 3 3"], t: Float[np.ndarray, "frame 3"]
+) -> Float[np.ndarray, "frame corner 2"]:
+    """Corners in camera c, px, of boards that lie at R, t in the world."""
+    x_world = joint.points @ np.swapaxes(R, 1, 2) + t[:, None]
+    lens = joint.lenses[c]
     project = fisheye.project if isinstance(lens, Fisheye) else pinhole.project
-    return project(x_cam, lens.K, lens.dist)
+    return project(x_world @ joint.R[c].T + joint.t[c], lens.K, lens.dist)

@@ -16,7 +16,9 @@ from mv3d.data.rig import Rig
 from mv3d.geometry.damping import Outcome
 
 # Corners of one camera that are this many times noisier than the others' hint at blur.
-_NOISY = 3.0
+_NOISY = 2.0
+# A camera that found the board in less than this share of the typical camera's views misses most of what it could tell.
+_FEW_VIEWS = 0.5
 # More views than this share left out hint at more than bad luck.
 _MANY_EXCLUDED = 0.2
 # An offset is reported that is significant and would matter to a fast hand (5 m/s, 1 cm).
@@ -120,7 +122,12 @@ def _warnings(
             way = "lags" if mean < 0 else "leads"
             yield f"{name} {way} the others by {1e3 * abs(mean):.0f} +- {1e3 * sd:.0f} ms: not in sync"
         if len(views) > 1 and joint.noise[c] > _NOISY * typical:
-            yield f"{name}: its corners are {joint.noise[c] / typical:.0f} times noisier than the others': blurred?"
+            yield f"{name}: its corners are {joint.noise[c] / typical:.1f} times noisier than the others': blurred?"
+        if len(views) > 1 and views[c] < _FEW_VIEWS * np.median(views):
+            yield (
+                f"{name}: the board was found in {views[c]} of its pictures, in {np.median(views):.0f} of a typical"
+                " camera: blurred, dark or aimed elsewhere?"
+            )
         out = [e for e in excluded if e.camera == name]
         if len(out) > _MANY_EXCLUDED * views[c]:
             reasons = [e.reason.split(" (by")[0] for e in out]

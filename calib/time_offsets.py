@@ -19,7 +19,7 @@ _LONGEST_GAP = 2.5
 _LARGEST_TURN = 0.7
 # Neighbours that a motion is taken from, the best set first. Five frames halve the error of three where hands change
 # their way within a few frames.
-_STEPS = (-2, -1, 1, 2)
+STEPS = (-2, -1, 1, 2)
 _STENCILS = ((-2, -1, 1, 2), (-1, 1), (1,), (-1,))
 # Share of the usual interval over which the second difference of the image path is taken.
 _DIFFERENCE_STEP = 0.25
@@ -50,13 +50,13 @@ def image_motion(
     middle = points.mean(0)
     for c, lens in enumerate(lenses):
         center = poses.t[c] + poses.R[c] @ middle
-        spin, drift, known[c] = _rates(poses.R[c], center, poses.weight[c] > 0, times[c], segments, float(usual[c]))
+        path, known[c] = _local_paths(poses.R[c], center, poses.weight[c] > 0, times[c], segments, float(usual[c]))
         f = known[c]
         arm = (points - middle) @ np.swapaxes(poses.R[c, f], 1, 2)
         y = arm + center[f, None]
-        w1, w2 = spin[0, f, None], spin[1, f, None]
-        speed = np.cross(w1, arm) + drift[0, f, None]
-        bend = 2 * np.cross(w2, arm) + np.cross(w1, np.cross(w1, arm)) + 2 * drift[1, f, None]
+        w1, w2 = path[0, f, None, :3], path[1, f, None, :3]
+        speed = np.cross(w1, arm) + path[0, f, None, 3:]
+        bend = 2 * np.cross(w2, arm) + np.cross(w1, np.cross(w1, arm)) + 2 * path[1, f, None, 3:]
         here, by_cam = lens.project_with_jacobian(y)
         h = _DIFFERENCE_STEP * usual[c]
         ahead, behind = (lens.project(y + k * h * speed + 0.5 * h * h * bend) for k in (1, -1))
@@ -65,34 +65,70 @@ def image_motion(
     return np.nan_to_num(motion), known
 
 
-def _rates(
+def _local_paths(
     R: np.ndarray, center: np.ndarray, has: np.ndarray, times: np.ndarray, segments: np.ndarray, usual: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First and second coefficients over time of rotation vector and centre, each (2, frame, 3); and where known."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Way of a board around each frame, see `fit_paths`, and where it is known."""
+    way = np.zeros((len(STEPS), len(times), 6))
+    near, dt = neighbours(has, times, segments, usual)
+    for i, step in enumerate(STEPS):
+        other = np.clip(np.arange(len(times)) + step, 0, len(times) - 1)
+        way[i, :, :3] = vector_from_rotation(R[other] @ np.swapaxes(R, 1, 2))
+        way[i, :, 3:] = center[other] - center
+    return fit_paths(way, near, dt, _STENCILS)
+
+
+def neighbours(
+    has: Bool[np.ndarray, " frame"],
+    times: Float[np.ndarray, " frame"],
+    segments: Int[np.ndarray, " frame"],
+    usual: float,
+) -> tuple[Bool[np.ndarray, "step frame"], Float[np.ndarray, "step frame"]]:
+    """Which of the frames STEPS away show how a board moved since, and the time to them, s.
+
+    Args:
+        has: frames that have a pose.
+        times: of the frames, s.
+        segments: recordings.
+        usual: time between frames, s.
+    """
     frames = np.arange(len(times))
-    near, dt = np.zeros((len(_STEPS), len(times)), bool), np.ones((len(_STEPS), len(times)))
-    way = np.zeros((len(_STEPS), len(times), 6))
-    for i, step in enumerate(_STEPS):
+    near, dt = np.zeros((len(STEPS), len(times)), bool), np.ones((len(STEPS), len(times)))
+    for i, step in enumerate(STEPS):
         other = np.clip(frames + step, 0, len(times) - 1)
         gap = times[other] - times
-        turn = vector_from_rotation(R[other] @ np.swapaxes(R, 1, 2))
         ok = has & has[other] & (segments[other] == segments) & (other == frames + step)
         ok &= np.isfinite(gap) & (gap * step > 0) & (np.abs(gap) < _LONGEST_GAP * abs(step) * usual)
-        ok &= np.linalg.norm(turn, axis=1) < _LARGEST_TURN * abs(step)
         near[i], dt[i] = ok, np.where(ok, gap, float(step))
-        way[i] = np.where(ok[:, None], np.concatenate([turn, center[other] - center], axis=1), 0.0)
-    first, second = np.zeros((len(times), 6)), np.zeros((len(times), 6))
-    done = np.zeros(len(times), bool)
-    for stencil in _STENCILS:
-        rows = [_STEPS.index(step) for step in stencil]
+    return near, dt
+
+
+def fit_paths(
+    way: Float[np.ndarray, "step frame 6"],
+    near: Bool[np.ndarray, "step frame"],
+    dt: Float[np.ndarray, "step frame"],
+    stencils: tuple[tuple[int, ...], ...],
+) -> tuple[Float[np.ndarray, "power frame 6"], Bool[np.ndarray, " frame"]]:
+    """How a board moves around each frame: polynomials in time through where it was in the frames STEPS away.
+
+    Args:
+        way: rotation vector of the turn since the frame (rad) and move of the centre (m).
+        near, dt: see `neighbours`.
+        stencils: sets of neighbours, the best first; a frame gets the first that it has.
+
+    Returns:
+        Coefficients of the powers 1 to 4 of time, zero where unknown; and where they are known.
+    """
+    limit = _LARGEST_TURN * np.abs(STEPS)[:, None]
+    near = near & (np.linalg.norm(way[..., :3], axis=-1) < limit)
+    path, done = np.zeros_like(way), np.zeros(way.shape[1], bool)
+    for stencil in stencils:
+        rows = [STEPS.index(step) for step in stencil]
         f = np.flatnonzero(np.all(near[rows], axis=0) & ~done)
         powers = dt[rows][:, f].T[..., None] ** np.arange(1, len(rows) + 1)
-        found = np.linalg.solve(powers, np.swapaxes(way[rows][:, f], 0, 1))
-        first[f] = found[:, 0]
-        second[f] = found[:, 1] if len(rows) > 1 else 0.0
+        path[: len(rows), f] = np.swapaxes(np.linalg.solve(powers, np.swapaxes(way[rows][:, f], 0, 1)), 0, 1)
         done[f] = True
-    rates = np.stack([first, second])
-    return rates[..., :3], rates[..., 3:], done
+    return path, done
 
 
 def usual_interval(times: Float[np.ndarray, "camera frame"]) -> Float[np.ndarray, " camera"]:
@@ -137,10 +173,10 @@ def whole_frame_shifts(
         new, value = (b, result[a] + shift) if a in placed else (a, result[b] - shift)
         result[new] = value
         placed.add(new)
-    return _rounded(result)
+    return rounded_shifts(result)
 
 
-def _rounded(shifts: np.ndarray) -> np.ndarray:
+def rounded_shifts(shifts: Float[np.ndarray, " camera"]) -> Int[np.ndarray, " camera"]:
     """Whole numbers that leave the least of the shifts against each other; most cameras' frames keep their numbers."""
     starts = np.arange(0.0, 1.0, 0.05)
     left = [float(((shifts - g - np.rint(shifts - g)) ** 2).sum()) for g in starts]

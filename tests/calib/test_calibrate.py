@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from calib import calibrate
 from calib.boards import Board
 from calib.calibrate import board_turns, calibrate_rig
 from calib.config import CalibrationConfig, LensConfig, TimeConfig
@@ -246,3 +247,50 @@ def test_corners_that_are_one_point_are_no_board(video: SyntheticBoard) -> None:
     flat = replace(video, xy=np.where(np.isfinite(video.xy), 500.0, np.nan))
     with pytest.raises(CalibrationError, match="cam01: 0 usable views"):
         calibrate_rig(observations(RIG, flat), CONFIG)
+
+
+UNSYNCED = np.array([0.0, 0.03, -0.02, 0.04])
+
+
+def test_a_camera_that_misses_every_neighbouring_frame_has_its_motion_from_the_others() -> None:
+    made = film_board(RIG, BOARD.points, frames=150, fps=10.0, seed=3, lag=UNSYNCED)
+    xy = made.xy.copy()
+    xy[1, np.arange(150) % 3 > 0] = np.nan
+    result = calibrate_rig(observations(RIG, replace(made, xy=xy)), CONFIG)
+    seen = np.isfinite(xy).all(-1).any(-1)
+    shared = seen[1] & (seen.sum(0) > 1)
+    assert np.isfinite(result.time.offsets[1, shared]).mean() > 0.9
+    # A tenth of a frame is the goal.
+    np.testing.assert_allclose(result.time.mean - result.time.mean[0], UNSYNCED, atol=0.01)
+
+
+def test_views_of_three_corners_join_the_pose_that_other_cameras_give() -> None:
+    made = film_board(RIG, BOARD.points, frames=120, seed=3, stills=True)
+    xy = made.xy.copy()
+    xy[1, ::2, 3:] = np.nan
+    result = calibrate_rig(observations(RIG, replace(made, xy=xy)), CONFIG)
+    seen = np.isfinite(xy).all(-1).sum(-1)
+    small = (seen[1] == 3) & ((seen > 4).sum(0) > 0)
+    assert small.sum() > 5
+    # Most frames have one other view, and some of those tell the board's depth too poorly to foretell a corner.
+    assert np.isfinite(result.residuals[1, small, :3]).all((1, 2)).mean() > 0.7
+    xy[1, np.flatnonzero(small)[::2], 1] += 30.0
+    result = calibrate_rig(observations(RIG, replace(made, xy=xy)), CONFIG)
+    assert np.isnan(result.residuals[1, np.flatnonzero(small)[::2], 1]).all()
+    assert distance_errors(result).max() < 0.02
+
+
+def test_whole_frames_that_single_views_do_not_tell_are_told_by_the_joint_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = film.delay_camera(film_board(RIG, BOARD.points, frames=120, fps=10.0, seed=3), 2, 1)
+    monkeypatch.setattr(calibrate, "whole_frame_shifts", lambda *_: np.zeros(4, np.int64))
+    result = calibrate_rig(observations(RIG, made), CONFIG)
+    np.testing.assert_array_equal(result.time.frame_shifts, [0, 0, 1, 0])
+    assert distance_errors(result).max() < 0.02
+
+
+def test_a_camera_that_found_few_boards_is_named() -> None:
+    made = film_board(RIG, BOARD.points, frames=120, fps=10.0, seed=3)
+    xy = made.xy.copy()
+    xy[3, np.arange(120) % 4 > 0] = np.nan
+    result = calibrate_rig(observations(RIG, replace(made, xy=xy)), CONFIG)
+    assert any(w.startswith(f"{RIG.names[3]}: the board was found in") for w in result.warnings)
