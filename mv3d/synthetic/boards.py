@@ -196,3 +196,10 @@ def blur_camera(board: SyntheticBoard, camera: int, px: float, seed: int = 0) ->
     xy = board.xy.copy()
     xy[camera] += px * np.random.default_rng([seed, 6]).normal(size=xy[camera].shape)
     return replace(board, xy=xy)
+
+
+def rescale_camera(board: SyntheticBoard, camera: int, factor: float) -> SyntheticBoard:
+    """Record one camera's pictures at another size: `factor` times as wide and high."""
+    xy = board.xy.copy()
+    xy[camera] = (xy[camera] + 0.5) * factor - 0.5
+    return replace(board, xy=xy)
