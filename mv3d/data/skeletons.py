@@ -31,6 +31,19 @@ LIMB_BONES = (
 """The ten bones between the limb joints whose length should stay constant."""
 
 
+def judged_joints(skeleton: Skeleton) -> tuple[int, ...]:
+    """Joints that quality figures are quoted on: the limb joints, or all joints of what is no human body."""
+    return skeleton.indices(LIMB_JOINTS) or tuple(range(len(skeleton)))
+
+
+def judged_bones(skeleton: Skeleton) -> tuple[tuple[str, str], ...]:
+    """Bones whose length should stay constant: those of the limbs, or all bones of what is no human body."""
+    names = skeleton.keypoints
+    if skeleton.indices(LIMB_JOINTS):
+        return tuple((a, b) for a, b in LIMB_BONES if a in names and b in names)
+    return tuple((names[a], names[b]) for a, b in skeleton.bones)
+
+
 def _whole(count: int, name: str = "body") -> tuple[tuple[str, tuple[int, ...]], ...]:
     return ((name, tuple(range(count))),)
 

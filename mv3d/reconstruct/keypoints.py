@@ -9,10 +9,10 @@ from jaxtyping import Float
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
-from mv3d.errors import ReconstructionError
 from mv3d.reconstruct.reassociation import reassociate
 from mv3d.reconstruct.reconstruction import ReconstructConfig, reconstruct_person
 from mv3d.reconstruct.tracking import track_performer
+from mv3d.reconstruct.view_checks import check_views
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,9 +103,9 @@ def reconstruct_keypoints(rig: Rig, keypoints: Keypoints, config: ReconstructCon
     sequence.
 
     Raises:
-        ReconstructionError: a view sees nobody, or no two views agree on a joint.
+        ReconstructionError: a view sees nobody, two show the same, or no two agree on a joint.
     """
-    _check_views(rig, keypoints, config)
+    check_views(rig, keypoints.xy, keypoints.score, keypoints.by_hand, config.allow_empty_views)
     poses = _reconstruct(rig, keypoints, config)
     peaks_xy, peaks_score = keypoints.peaks_xy, keypoints.peaks_score
     if peaks_xy is None or peaks_score is None or config.mode == "frame":
@@ -133,19 +133,3 @@ def _reconstruct(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> P
         config,
         delay=keypoints.time_shift,
     )
-
-
-def _check_views(rig: Rig, keypoints: Keypoints, config: ReconstructConfig) -> None:
-    if len(rig) < 2:
-        raise ReconstructionError(f"the rig has one camera ({rig.names[0]}); 3D needs two or more")
-    sees = np.any(keypoints.score > 0, axis=(0, 2))
-    if not sees.any():
-        raise ReconstructionError("no person was found in any view; check the videos")
-    if keypoints.by_hand is not None:
-        sees |= keypoints.by_hand.any((0, 2))  # who emptied it by hand need not be told
-    blind = [name for v, name in enumerate(rig.names) if not sees[v]]
-    if blind and not config.allow_empty_views:
-        raise ReconstructionError(
-            f"camera {', '.join(blind)}: the performer was found in no frame; check its video and its calibration,"
-            " or pass --allow-empty-views to go on with the others"
-        )

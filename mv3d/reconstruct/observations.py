@@ -8,6 +8,9 @@ from jaxtyping import Bool, Float
 from mv3d.data.rig import Rig
 from mv3d.geometry.triangulation import pixel_scale
 
+# A detector may guess a joint a little outside of its picture; further than a picture's side beyond, it is none.
+_OUTSIDE = 1.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observations:
@@ -58,7 +61,7 @@ def observe(
     score: Float[np.ndarray, "frame view joint"],
     typical_score: float | None = None,
 ) -> Observations:
-    """Undo the lenses of all keypoints at once.
+    """Undo the lenses of all keypoints at once; keypoints far outside of their picture are taken as missing.
 
     Args:
         rig: cameras in the order of the view axis.
@@ -72,7 +75,9 @@ def observe(
     bearings = np.moveaxis(np.empty((frames, joints, views, 3)), 2, 1)
     jacobians = np.moveaxis(np.empty((frames, joints, views, 2, 3)), 2, 1)
     for v, camera in enumerate(rig):
-        direction = camera.lens.unproject(xy[:, v])
+        farthest = (0.5 + _OUTSIDE) * max(camera.size)
+        near = np.max(np.abs(xy[:, v] - np.array(camera.size) / 2), axis=-1, keepdims=True) < farthest
+        direction = camera.lens.unproject(np.where(near, xy[:, v], np.nan))
         _, by_cam = camera.lens.project_with_jacobian(direction)
         bearings[:, v] = direction @ camera.R
         jacobians[:, v] = by_cam @ camera.R

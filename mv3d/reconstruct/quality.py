@@ -12,7 +12,7 @@ from jaxtyping import Float
 from mv3d.data.poses import FILLED, MEASURED, Poses3D
 from mv3d.data.quality import Quality, median_known
 from mv3d.data.rig import Rig
-from mv3d.data.skeletons import LIMB_BONES, LIMB_JOINTS
+from mv3d.data.skeletons import judged_bones, judged_joints
 from mv3d.reconstruct.observations import Observations, observe
 from mv3d.reconstruct.per_frame import TriangulationConfig, triangulate_frames
 
@@ -36,21 +36,21 @@ def measure_quality(
 ) -> Quality:
     """All figures of person 0 of `poses` against the keypoints that it was made from."""
     skeleton = poses.skeleton
-    limbs = skeleton.indices(LIMB_JOINTS)
+    limbs = judged_joints(skeleton)
     xyz, state = poses.xyz[:, 0], poses.state[:, 0]
     sample = slice(None, None, max(1, -(-len(xy) // _LEFT_OUT_FRAMES)))
     observations = observe(rig, xy[sample], score[sample])
     shift = shifts(observations, limbs, config)
     unshifted = observe(rig, xy[sample] - shift[:, None], score[sample])
     seen = score > 0
-    bones = [(a, b) for a, b in LIMB_BONES if a in skeleton.keypoints and b in skeleton.keypoints]
+    bones = judged_bones(skeleton)
     length = _bone_lengths(xyz, poses, bones)
     second = np.linalg.norm(np.diff(xyz[:, list(limbs)], n=2, axis=0), axis=-1) * 1e3
     return Quality(
         cameras=rig.names,
         keypoints=skeleton.keypoints,
         limb_joints=limbs,
-        bones=tuple(bones),
+        bones=bones,
         reprojection_px=_reprojection(rig, xyz, xy, seen),
         left_out_px=left_out(observations, limbs, config),
         shift_px=shift,
@@ -120,7 +120,9 @@ def _robust_mean(values: np.ndarray, start: np.ndarray, scale: float) -> np.ndar
     return mean
 
 
-def _bone_lengths(xyz: np.ndarray, poses: Poses3D, bones: list[tuple[str, str]]) -> Float[np.ndarray, "frame bone"]:
+def _bone_lengths(
+    xyz: np.ndarray, poses: Poses3D, bones: tuple[tuple[str, str], ...]
+) -> Float[np.ndarray, "frame bone"]:
     index = poses.skeleton.index
     lengths = [np.linalg.norm(xyz[:, index(a)] - xyz[:, index(b)], axis=-1) for a, b in bones]
     return np.stack(lengths, axis=1) if lengths else np.zeros((len(xyz), 0))

@@ -7,7 +7,7 @@ from mv3d.data.diagnosis import Span
 from mv3d.data.poses import Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
-from mv3d.data.skeletons import LIMB_JOINTS
+from mv3d.data.skeletons import judged_joints
 
 # Shorter ones are a matter of single frames, which the sequence repairs.
 _LEAST_UNSEEN_S, _LEAST_SWAPPED_S = 0.5, 0.1
@@ -21,9 +21,9 @@ _MOST = 20
 
 
 def unseen_spans(poses: Poses3D) -> tuple[Span, ...]:
-    """Limb joints of person 0 with fewer than two agreeing cameras, the longest first."""
+    """Limb joints (all of an animal) of person 0 with fewer than two agreeing cameras, the longest first."""
     found: list[Span] = []
-    for j in poses.skeleton.indices(LIMB_JOINTS):
+    for j in judged_joints(poses.skeleton):
         name = poses.skeleton.keypoints[j]
         found += _spans(poses.n_views[:, 0, j] < 2, poses.timestamps, name, None, _LEAST_UNSEEN_S)
     return _longest(found)

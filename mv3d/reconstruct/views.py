@@ -11,7 +11,7 @@ from mv3d.data.diagnosis import Diagnosis, RigCheck, Sync
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.quality import Quality
 from mv3d.data.rig import Rig
-from mv3d.data.skeletons import LIMB_JOINTS
+from mv3d.data.skeletons import judged_joints
 from mv3d.files.multiview import Timeline, match_times
 from mv3d.reconstruct.corrections import apply_corrections
 from mv3d.reconstruct.keypoints import Keypoints, reconstruct_keypoints, select_performer
@@ -84,7 +84,7 @@ def reconstruct_views(
     clocks = np.zeros(len(rig)) if clocks is None else clocks
     if np.any(clocks):
         poses = [replace(p, timestamps=p.timestamps + clock) for p, clock in zip(poses, clocks, strict=True)]
-    limbs = poses[0].skeleton.indices(LIMB_JOINTS)
+    limbs = judged_joints(poses[0].skeleton)
 
     def chosen_at(instants: Timeline) -> Keypoints:
         chosen = select_performer(rig, poses, instants.timestamps, instants.index, instants.present, config.reconstruct)

@@ -10,7 +10,7 @@ from mv3d.data.rig import Rig
 from mv3d.viz.findings import diagnosis_reasons
 from mv3d.viz.reason import LEVELS, Level, Reason
 
-__all__ = ["Level", "Reason", "Verdict", "inconsistent_cameras", "judge"]
+__all__ = ["Level", "Reason", "Verdict", "averted_cameras", "inconsistent_cameras", "judge"]
 
 # Share of the limb joints in xyz. Filled gaps count; 2 % missing is a hand hidden for a moment, 10 % a limb for long.
 _COVERAGE_GOOD, _COVERAGE_USABLE = 0.98, 0.90
@@ -30,6 +30,8 @@ _BONE_CV_PER_FRAME_USABLE = 0.16
 _JOINT_MEASURED, _JOINT_PRESENT = 0.80, 0.50
 # A camera that sees fewer of the limb joints hardly takes part.
 _CAMERA_SEES = 0.50
+# A camera in front of which so little of what it sees lies has another pose than the rig says.
+_IN_FRONT = 0.1
 # Poorly seen joints named in one sentence.
 _MOST_NAMED = 4
 
@@ -72,6 +74,7 @@ def judge(rig: Rig, quality: Quality, diagnosis: Diagnosis | None = None) -> Ver
         *_left_out_reasons(quality, sides),
         *_shift_reasons(quality, sides),
         *_odd_camera_reasons(quality),
+        *_averted_camera_reasons(quality),
         *_blind_camera_reasons(quality),
         *_bone_reasons(quality),
         *_joint_reasons(quality),
@@ -86,6 +89,15 @@ def inconsistent_cameras(rig: Rig, quality: Quality) -> tuple[str, ...]:
     sizes = np.linalg.norm(quality.shift_px, axis=1)
     pairs = zip(quality.cameras, sizes, strict=True)
     return tuple(name for name, size in pairs if size > _SHIFT_NOTED * max(rig[name].size))
+
+
+def averted_cameras(quality: Quality) -> tuple[str, ...]:
+    """Names of the cameras that see the person, whom the rig places behind them."""
+    seen = quality.coverage_2d.mean(1)
+    in_front = np.isfinite(quality.reprojection_px).mean((0, 2))
+    return tuple(
+        name for name, s, f in zip(quality.cameras, seen, in_front, strict=True) if s > _IN_FRONT and f < _IN_FRONT * s
+    )
 
 
 def _grade(value: float, good: float, usable: float) -> Level:
@@ -159,6 +171,11 @@ def _odd_camera_reasons(quality: Quality) -> list[Reason]:
             )
             reasons.append(Reason("usable", text, camera=quality.cameras[view]))
     return reasons
+
+
+def _averted_camera_reasons(quality: Quality) -> list[Reason]:
+    text = "{} looks away from the person whom it sees: its pose in the rig is wrong. Calibrate it again."
+    return [Reason("look at this", text.format(name), "calibration", name) for name in averted_cameras(quality)]
 
 
 def _blind_camera_reasons(quality: Quality) -> list[Reason]:
