@@ -7,7 +7,7 @@ import numpy as np
 from mv3d.data.rig import Rig
 from mv3d.errors import ReconstructionError
 
-# A detector repeats itself on the same picture to rounding; two cameras never agree so well on this share of the joints.
+# A detector repeats itself on the same picture to rounding; two cameras never agree so on this share of the joints.
 _SAME_PX, _SAME_SHARE, _LEAST_COMPARED = 0.01, 0.9, 30
 # Cameras this close see no depth worth the name.
 _LEAST_BASELINE_M = 1e-3
