@@ -3,30 +3,19 @@
 A missing keypoint is NaN with score 0.
 """
 
-import os
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
 from mv3d.data.checks import frozen_array
+from mv3d.data.npz import load_npz, one_line, save_npz
 from mv3d.data.skeleton import Skeleton
 from mv3d.data.skeleton_arrays import SKELETON_ARRAYS, skeleton_arrays, skeleton_of_arrays
 from mv3d.errors import FormatError
 
-FORMAT_VERSION = 1
 MISSING, MEASURED, FILLED = np.uint8(0), np.uint8(1), np.uint8(2)
 """Values of `Poses3D.state`."""
-# An hour of 60 fps with eight people a frame takes 0.5 GB; a small file that unpacks to far more is an attack.
-_LARGEST_CONTENT = 4e9
-# What zipfile, zlib and numpy raise on files that are truncated, encrypted, damaged or not npz at all.
-_UNREADABLE = (
-    *(OSError, ValueError, TypeError, EOFError, KeyError, RuntimeError, OverflowError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error),
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +86,7 @@ class Poses2D:
         try:
             return cls(skeleton, **arrays)
         except (ValueError, TypeError) as error:
-            raise FormatError(f"{path}: {_one_line(error)}") from error
+            raise FormatError(f"{path}: {one_line(error)}") from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,7 +178,7 @@ class Poses3D:
             cameras = tuple(str(name) for name in arrays.pop("cameras"))
             return cls(skeleton=skeleton, cameras=cameras, **arrays)
         except (ValueError, TypeError) as error:
-            raise FormatError(f"{path}: {_one_line(error)}") from error
+            raise FormatError(f"{path}: {one_line(error)}") from error
 
 
 _FIELDS_3D = (
@@ -206,46 +195,16 @@ def _increasing(name: str, value: np.ndarray, length: int) -> np.ndarray:
 
 
 def _save_npz(path: str | Path, skeleton: Skeleton, arrays: dict[str, np.ndarray]) -> None:
-    path = Path(path)
-    header = {
-        "format_version": np.int64(FORMAT_VERSION),
-        **skeleton_arrays(skeleton),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **header, **arrays)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    save_npz(path, {**skeleton_arrays(skeleton), **arrays})
 
 
 def _load_npz(
     path: str | Path, wanted: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> tuple[dict[str, np.ndarray], Skeleton]:
+    named, of_skeleton = ("skeleton", "keypoints"), set(SKELETON_ARRAYS)
+    arrays = load_npz(path, (*wanted, *named), (*optional, *(of_skeleton - set(named))))
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _LARGEST_CONTENT:
-                raise FormatError(
-                    f"{path}: unpacks to more than {_LARGEST_CONTENT / 1e9:.0f} GB, which no session needs"
-                )
-        with np.load(path, allow_pickle=False) as file:
-            _check_members(path, file, (*wanted, "format_version", "skeleton", "keypoints"))
-            arrays = {name: file[name] for name in (*wanted, *(set(optional) & set(file.files)))}
-            return arrays, skeleton_of_arrays({name: file[name] for name in SKELETON_ARRAYS if name in file.files})
-    except _UNREADABLE as error:
-        raise FormatError(f"{path}: cannot read this npz file: {_one_line(error)}") from error
-
-
-def _check_members(path: str | Path, file: NpzFile, wanted: tuple[str, ...]) -> None:
-    missing = [name for name in wanted if name not in file.files]
-    if missing:
-        raise FormatError(f"{path}: not a file of this kind, it lacks {', '.join(missing)}")
-    version = int(file["format_version"])
-    if version != FORMAT_VERSION:
-        raise FormatError(f"{path}: format_version {version}, this program reads {FORMAT_VERSION}; update mv3d")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:400] or type(error).__name__
+        skeleton = skeleton_of_arrays({name: arrays[name] for name in SKELETON_ARRAYS if name in arrays})
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise FormatError(f"{path}: cannot read this npz file: {one_line(error)}") from error
+    return {name: array for name, array in arrays.items() if name not in of_skeleton}, skeleton

@@ -314,7 +314,7 @@ def test_a_2d_file_is_no_3d_file(tmp_path: Path) -> None:
 
 def test_files_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _poses2d().save(tmp_path / "a.npz")
-    monkeypatch.setattr("mv3d.data.poses._LARGEST_CONTENT", 1000)
+    monkeypatch.setattr("mv3d.data.npz._LARGEST_CONTENT", 1000)
     with pytest.raises(FormatError, match="unpacks to more"):
         Poses2D.load(tmp_path / "a.npz")
 
