@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import tyro
 
-from mv3d import calibration_commands, commands
+from mv3d import calibration_commands, commands, pose2d_commands
 from mv3d.errors import Mv3dError
 
 # What a shell reports of programs ended by SIGINT and SIGPIPE.
@@ -29,7 +29,8 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "export": commands.export,
     "report": commands.report,
     "rig": {"convert": commands.rig_convert},
-    "models": {"list": commands.models_list},
+    "models": {"list": pose2d_commands.models_list},
+    "eval": {"coco": pose2d_commands.eval_coco},
     "version": commands.version,
 }
 

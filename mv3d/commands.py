@@ -216,13 +216,6 @@ def rig_convert(
     return [f"{target}: {len(rig)} cameras ({', '.join(rig.names)})"]
 
 
-def models_list() -> Lines:
-    """Which 2D networks there are."""
-    from mv3d.pose2d.models import MODELS
-
-    return [f"{model.name:<20}{model.skeleton.name:<10}{len(model.skeleton)} joints" for model in MODELS.values()]
-
-
 def version() -> Lines:
     """Print the version."""
     return [mv3d.__version__]

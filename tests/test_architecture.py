@@ -23,7 +23,11 @@ _FLOOR_OF = {room: floor for floor, rooms in enumerate(_FLOORS) for room in room
 _ROOM_OF_MODULE = {
     **dict.fromkeys(("calibration", "detection", "outputs", "pictures", "result", "summary"), "pipeline"),
     **dict.fromkeys(
-        ("calibration_commands", "commands", "demo", "demo_calibration", "demonstration", "settings"), "cli"
+        (
+            *("calibration_commands", "commands", "demo", "demo_calibration", "demonstration", "pose2d_commands"),
+            "settings",
+        ),
+        "cli",
     ),
 }
 _ONLY_IN = {"torch": {"pose2d"}, "open3d": {"viz", "synthetic"}, "av": {"files", "capture"}}

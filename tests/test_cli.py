@@ -102,7 +102,7 @@ def _contents(root: Path) -> dict[str, bytes]:
 
 COMMANDS = (
     *("demo", "run", "pose2d", "reconstruct", "view", "export", "report"),
-    *("rig", "rig convert", "models", "models list", "version"),
+    *("rig", "rig convert", "models", "models list", "eval", "eval coco", "version"),
 )
 
 

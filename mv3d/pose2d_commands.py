@@ -1,0 +1,68 @@
+"""Commands around 2D detectors: their evaluation, and which there are; see `mv3d.commands` for what a command is."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from mv3d.commands import Lines
+from mv3d.errors import ConfigError
+from mv3d.settings import Settings
+
+if TYPE_CHECKING:
+    from mv3d.pose2d.evaluation import Evaluation
+
+_DEFAULTS = Settings()
+
+
+def eval_coco(
+    images: tyro.conf.Positional[Path],
+    annotations: tyro.conf.Positional[Path],
+    json: Path | None = None,
+    limit: int | None = None,
+    settings: Settings = _DEFAULTS,
+) -> Lines:
+    """Judge a 2D detector on images with COCO keypoint annotations: AP, AP50 and PCK of each joint.
+
+    Args:
+        images: folder of images; annotated images that are not in it are left out.
+        annotations: person_keypoints_*.json of COCO, or a file of its form.
+        json: write the figures to this file as well.
+        limit: only the first so many images.
+        settings: shared settings; --model and --device choose the detector.
+    """
+    from mv3d.detection import make_estimator
+    from mv3d.files.writing import write_text
+    from mv3d.pose2d.evaluation import evaluate_on_coco
+
+    if limit is not None and limit < 1:
+        raise ConfigError(f"--limit is {limit}; a positive number is wanted")
+    config = settings.load().pose2d
+    evaluation = evaluate_on_coco(make_estimator(config), images, annotations, limit, settings.progress)
+    if json is not None:
+        write_text(json, _as_json(evaluation, {"model": config.model, "long_sides": list(config.long_sides)}))
+    return settings.unless_quiet(_lines(evaluation))
+
+
+def _as_json(evaluation: "Evaluation", facts: dict[str, Any]) -> str:
+    figures = {"images": evaluation.images, "people": evaluation.people, **evaluation.statistics}
+    pck = {name: value if value == value else None for name, value in evaluation.pck.items()}
+    return json.dumps({**facts, **figures, "PCK": pck}, indent=1) + "\n"
+
+
+def _lines(evaluation: "Evaluation") -> Lines:
+    shown = ("AP", "AP50", "AP75", "APM", "APL", "AR")
+    return [
+        f"{evaluation.images} images, {evaluation.people} annotated people",
+        "  ".join(f"{name} {evaluation.statistics[name]:.3f}" for name in shown),
+        f"PCK within 0.1 of the box, mean {evaluation.mean_pck:.3f}",
+        *(f"  {name:<10}{value:.3f}" for name, value in evaluation.pck.items()),
+    ]
+
+
+def models_list() -> Lines:
+    """Which 2D networks there are."""
+    from mv3d.pose2d.models import MODELS
+
+    return [f"{model.name:<20}{model.skeleton.name:<10}{len(model.skeleton)} joints" for model in MODELS.values()]
