@@ -46,6 +46,11 @@ class Observations:
         """Inverse variance (1/px^2) of each observation of typical noise `noise_px`, by its score; 0 where unseen."""
         return np.where(self.seen, self.score / self.typical_score / noise_px**2, 0.0)
 
+    def of(self, frames: np.ndarray) -> "Observations":
+        """The same of some frames."""
+        of_them = {name: getattr(self, name)[frames] for name in ("xy", "score", "bearings", "pixel_jacobians")}
+        return replace(self, **of_them)
+
     def without_view(self, view: int) -> "Observations":
         """The same with one view's observations gone."""
         return self.only_where(np.arange(len(self.rig))[:, None] != view)
@@ -76,16 +81,14 @@ def observe(
     jacobians = np.moveaxis(np.empty((frames, joints, views, 2, 3)), 2, 1)
     for v, camera in enumerate(rig):
         farthest = (0.5 + _OUTSIDE) * max(camera.size)
-        near = np.max(np.abs(xy[:, v] - np.array(camera.size) / 2), axis=-1, keepdims=True) < farthest
-        direction = camera.lens.unproject(np.where(near, xy[:, v], np.nan))
+        across, down = np.moveaxis(np.abs(xy[:, v] - np.array(camera.size) / 2) < farthest, -1, 0)
+        direction = camera.lens.unproject(np.where((across & down)[..., None], xy[:, v], np.nan))
         _, by_cam = camera.lens.project_with_jacobian(direction)
         bearings[:, v] = direction @ camera.R
         jacobians[:, v] = by_cam @ camera.R
-    usable = (
-        np.all(np.isfinite(bearings), axis=-1)
-        & np.all(np.isfinite(jacobians), axis=(-1, -2))
-        & (np.nan_to_num(score) > 0)
-    )
+    # A sum is finite only if all its terms are; numpy reduces many short axes ten times more slowly.
+    sums = np.einsum("...i->...", bearings) + np.einsum("...ij->...", jacobians)
+    usable = np.isfinite(sums) & (np.nan_to_num(score) > 0)
     score = np.where(usable, score, 0.0).astype(float)
     if typical_score is None:
         typical_score = float(np.median(score[score > 0])) if (score > 0).any() else 1.0

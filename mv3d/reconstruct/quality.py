@@ -101,7 +101,7 @@ def shifts(
         return shift
     for _ in range(_SHIFT_ROUNDS):
         moved = observe(observations.rig, xy - shift[:, None], score)
-        xyz = triangulate_frames(moved, replace(config, rounds=1)).xyz
+        xyz = triangulate_frames(moved, replace(config, noise=replace(config.noise, rounds=1))).xyz
         for v, camera in enumerate(observations.rig):
             error = (xy[:, v] - camera.project(xyz))[:, chosen].reshape(-1, 2)
             scale = _SHIFT_SCALE_PX * camera.lens.K[0, 0] / 1000

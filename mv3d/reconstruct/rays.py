@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mv3d.geometry.triangulation import pixel_residuals, triangulate_robust
+from mv3d.geometry.triangulation import covariances, pixel_residuals, triangulate_robust
 from mv3d.reconstruct.observations import Observations
 
 
@@ -29,10 +29,6 @@ class Rays:
     def seen(self) -> Bool[np.ndarray, "frame joint view"]:
         """Where there is an observation."""
         return self.precision > 0
-
-    def of(self, frames: np.ndarray) -> "Rays":
-        """The rays of some frames."""
-        return Rays(self.centers, self.bearings[frames], self.pixel_jacobians[frames], self.precision[frames])
 
     def of_pair(self, frame: np.ndarray, joint: np.ndarray, pair: list[int]) -> "Rays":
         """The rays of two views to some joints, each joint as a frame of its own."""
@@ -88,3 +84,21 @@ def squared_residuals(
     )
     squared = residual[..., 0] ** 2 + residual[..., 1] ** 2
     return np.where(rays.seen, squared.reshape(shape), np.nan), depth.reshape(shape)
+
+
+def leverages(
+    rays: Rays,
+    xyz: Float[np.ndarray, "frame joint 3"],
+    information: Float[np.ndarray, "frame joint 3 3"],
+    noise: Float[np.ndarray, "frame joint view"],
+) -> Float[np.ndarray, "frame joint view"]:
+    """Share of each view's variance that a fit of this information absorbs, mean of the two axes; NaN where unseen.
+
+    With J the derivative of a view's residual, trace(J information^-1 J^T) / (2 noise^2).
+    """
+    away = xyz[..., None, :] - rays.centers
+    depth = np.einsum("...i,...i->...", away, rays.bearings)[..., None]
+    residual = (rays.pixel_jacobians @ away[..., None])[..., 0] / depth
+    J = (rays.pixel_jacobians - residual[..., None] * rays.bearings[..., None, :]) / depth[..., None]
+    spread = np.einsum("...ki,...ki->...", J @ covariances(information)[..., None, :, :], J)
+    return np.where(rays.seen, spread * rays.precision / noise**2 / 2, np.nan)

@@ -11,8 +11,9 @@ from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
 from mv3d.errors import ReconstructionError
 from mv3d.reconstruct.association import AssociationConfig
+from mv3d.reconstruct.noise import Noise, measure_noise
 from mv3d.reconstruct.observations import Observations, observe
-from mv3d.reconstruct.per_frame import Noise, PerFrame, TriangulationConfig, measure_noise, triangulate_frames
+from mv3d.reconstruct.per_frame import PerFrame, TriangulationConfig, triangulate_frames
 from mv3d.reconstruct.sequence import learn_model, smooth_sequence
 from mv3d.reconstruct.sequence_fit import SequenceConfig
 from mv3d.reconstruct.sequence_model import SequenceModel
@@ -108,7 +109,7 @@ def _learn(
 ) -> _Learnt:
     frames, starts = sample(len(timestamps), config.windows)
     observations = observe(rig, xy[frames], score[frames])
-    noise = measure_noise(observations, config.triangulation)
+    noise = measure_noise(observations, config.triangulation.noise)
     if config.mode == "frame":
         return _Learnt(observations.typical_score, noise, None)
     per_frame = triangulate_frames(observations, config.triangulation, noise)

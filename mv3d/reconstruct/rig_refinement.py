@@ -119,7 +119,7 @@ def _linear(
     observations = observe(rig, xy, score)
     points = triangulate_frames(observations, triangulation)
     precision = observations.precision(np.where(observations.seen, points.noise_px, 1.0))
-    return linearize(rig, xy, precision, points.xyz, widening * triangulation.scale_sigmas)
+    return linearize(rig, xy, precision, points.xyz, widening * triangulation.noise.scale_sigmas)
 
 
 def _design(rig: Rig, linear: Linearized, kind: Refinement) -> Float[np.ndarray, "frame view joint 2 own"]:

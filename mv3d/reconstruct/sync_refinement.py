@@ -12,6 +12,7 @@ from jaxtyping import Float
 from mv3d.data.quality import median_known
 from mv3d.data.rig import Rig
 from mv3d.reconstruct.local_motion import local_motion
+from mv3d.reconstruct.noise import NoiseConfig
 from mv3d.reconstruct.observations import observe
 from mv3d.reconstruct.per_frame import TriangulationConfig, triangulate_frames
 from mv3d.reconstruct.tracks import Matched, Sampling, Track, match, sample
@@ -60,7 +61,7 @@ class SyncConfig:
     least_gain: float = 0.005
     drift_from_s: float = 20.0
     most_drift: float = 3e-4
-    triangulation: TriangulationConfig = field(default_factory=lambda: TriangulationConfig(rounds=1))
+    triangulation: TriangulationConfig = field(default_factory=lambda: TriangulationConfig(noise=NoiseConfig(rounds=1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +175,7 @@ def _step(problem: SyncProblem, state: Clocks, free: bool) -> Clocks:
     per_frame = triangulate_frames(observations, config.triangulation)
     position, velocity = local_motion(per_frame.xyz, sampling.times, sampling.windows, config.half_window_s)
     precision = observations.precision(np.where(observations.seen, per_frame.noise_px, 1.0))
-    linear = linearize(problem.rig, xy, precision, position, config.triangulation.scale_sigmas)
+    linear = linearize(problem.rig, xy, precision, position, config.triangulation.noise.scale_sigmas)
     speed = np.einsum("fvjik,fjk->fvji", linear.by_point, np.nan_to_num(velocity))
     elapsed = (sampling.times - problem.middle) * (problem.duration > config.drift_from_s)
     design = np.zeros((*speed.shape, 4))

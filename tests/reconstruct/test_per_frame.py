@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mv3d.data.skeletons import BODY_25
+from mv3d.reconstruct.noise import NoiseConfig
 from mv3d.reconstruct.observations import observe as undo_lenses
 from mv3d.reconstruct.per_frame import TriangulationConfig, triangulate_frames
 from mv3d.synthetic.observations import observe
@@ -76,7 +77,7 @@ def test_two_pairs_of_views_that_contradict_each_other_are_refused():
 def test_noise_is_measured_where_the_person_is():
     _, seen = recording(frames=120, noise_px=2.0, missing=0.0, outliers=0.05)
     present = np.arange(120)[:, None, None] >= 90
-    config = TriangulationConfig(noise_frames=30)
+    config = TriangulationConfig(noise=NoiseConfig(frames=30))
     sampled = triangulate_frames(seen.only_where(present), config)
     alone = triangulate_frames(undo_lenses(seen.rig, seen.xy[90:], seen.score[90:]), config)
     np.testing.assert_allclose(sampled.noise_px[90:], alone.noise_px)
@@ -86,7 +87,7 @@ def test_noise_is_measured_where_the_person_is():
 
 def test_noise_of_a_sample_is_that_of_all_frames():
     _, seen = recording(frames=200, noise_px=2.0, missing=0.0, outliers=0.05)
-    every, few = (triangulate_frames(seen, TriangulationConfig(noise_frames=n)) for n in (200, 50))
+    every, few = (triangulate_frames(seen, TriangulationConfig(noise=NoiseConfig(frames=n))) for n in (200, 50))
     # The median of 50 frames x 4 views for a joint and of 50 x 25 joints for a view: some 8 % and 4 %.
     assert np.median(np.abs(few.noise_px / every.noise_px - 1)) < 0.1
     assert not np.array_equal(few.noise_px, every.noise_px)
