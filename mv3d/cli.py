@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import tyro
 
-from mv3d import calibration_commands, commands, pose2d_commands
+from mv3d import calibration_commands, capture_commands, commands, pose2d_commands
 from mv3d.errors import Mv3dError
 
 # What a shell reports of programs ended by SIGINT and SIGPIPE.
@@ -22,6 +22,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "demo": commands.demo,
     "board": calibration_commands.board,
     "calibrate": calibration_commands.calibrate,
+    "record": capture_commands.record,
     "run": commands.run,
     "pose2d": commands.pose2d,
     "reconstruct": commands.reconstruct,

@@ -30,3 +30,7 @@ class SessionError(Mv3dError):
 
 class ReconstructionError(Mv3dError):
     """The data holds no person that could be reconstructed."""
+
+
+class CaptureError(Mv3dError):
+    """A camera cannot be opened or does not deliver."""

@@ -4,6 +4,7 @@ import glob
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -49,8 +50,10 @@ def check_outputs(session: Session, config: Config, overwrite: bool) -> None:
     check_output_folder(session.root)
 
 
-def write_session_file(recording: Recording, config: Config, made_by: str) -> None:
-    """session.yaml: what was run, when, with which settings, on which videos."""
+def write_session_file(
+    recording: Recording, config: Config, made_by: str, recorded: Mapping[str, Any] | None = None
+) -> None:
+    """session.yaml: what was run, when, with which settings, on which videos; and how those were `recorded`."""
     document = {
         "made_by": made_by,
         "mv3d": mv3d.__version__,
@@ -67,4 +70,6 @@ def write_session_file(recording: Recording, config: Config, made_by: str) -> No
             for c, v in zip(recording.rig, recording.videos, strict=True)
         ],
     }
+    if recorded:
+        document["recording"] = dict(recorded)
     write_text(recording.session.root / "session.yaml", yaml.safe_dump(document, sort_keys=False))

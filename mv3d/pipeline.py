@@ -22,6 +22,7 @@ from mv3d.files.multiview import match_times
 from mv3d.files.progress import Progress, silent
 from mv3d.files.recording import Recording, open_recording, session_rig
 from mv3d.files.rigs import read_rig
+from mv3d.files.session_record import session_record
 from mv3d.files.skeleton_yaml import find_skeleton
 from mv3d.files.staging import written_together
 from mv3d.files.time_offsets import OffsetSource, TimeOffsets, session_offsets
@@ -78,7 +79,7 @@ def run(
     with written_together(session.root, stale_files(session)) as folder:
         staged = replace(recording, session=Session(folder), rig=made.rig, timeline=made.timeline)
         result = _write(staged, result, outlines, config, session_name(session), started, progress)
-        write_session_file(staged, config, made_by)
+        write_session_file(staged, config, made_by, session_record(session.root))
     outputs = {what: session.root / path.relative_to(folder) for what, path in result.outputs.items()}
     return replace(result, outputs=outputs)
 

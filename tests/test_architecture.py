@@ -24,7 +24,8 @@ _ROOM_OF_MODULE = {
     **dict.fromkeys(("calibration", "detection", "outputs", "pictures", "result", "summary"), "pipeline"),
     **dict.fromkeys(
         (
-            *("calibration_commands", "commands", "demo", "demo_calibration", "demonstration", "pose2d_commands"),
+            *("calibration_commands", "capture_commands", "commands", "demo", "demo_calibration", "demonstration"),
+            *("pose2d_commands", "recording_screen"),
             "settings",
         ),
         "cli",

@@ -36,7 +36,7 @@ class Camera:
     t: np.ndarray
 
     def __post_init__(self) -> None:
-        if not _is_file_stem(self.name):
+        if not is_file_stem(self.name):
             raise ValueError(f"camera name {self.name[:_LONGEST_NAME]!r} cannot be a file name")
         width, height = (int(n) for n in self.size)
         if not (0 < width <= _LARGEST_SIDE and 0 < height <= _LARGEST_SIDE):
@@ -73,6 +73,7 @@ class Camera:
         return replace(self, size=size, lens=self.lens.scaled(*factors))
 
 
-def _is_file_stem(name: str) -> bool:
+def is_file_stem(name: str) -> bool:
+    """Whether files of every system can be called so."""
     bad = any(c in _NOT_IN_FILE_NAMES or not c.isprintable() for c in name)
     return not bad and 0 < len(name) <= _LONGEST_NAME and name[0] not in ". " and name[-1] not in ". "

@@ -11,6 +11,7 @@ from mv3d.data.camera import Camera
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.errors import CalibrationError, SessionError, VideoError
+from mv3d.files.frame_times import timestamps_path
 from mv3d.files.multiview import Timeline, check_same_length, match_times, read_together
 from mv3d.files.sessions import find_sources, match_names
 from mv3d.files.time_offsets import OffsetSource, session_offsets
@@ -68,7 +69,10 @@ def open_recording(root: str | Path, common_time: bool = False, time_offsets: Of
     shift = offsets.array(rig.names)
     timeline = match_times([video.timestamps + s for video, s in zip(videos, shift, strict=True)])
     if common_time:
-        timeline = _shared(timeline)
+        timeline = _shared(timeline, len(videos))
+    elif all(timestamps_path(video.path).is_file() for video in videos):
+        # One clock for all: where a camera came later, or was lost, is known, and the others go on without it.
+        timeline = _shared(timeline, min(2, len(videos)))
     else:
         check_same_length(videos)
     return Recording(session, rig, videos, timeline, shift, (*notes, *offsets.notes))
@@ -120,9 +124,9 @@ def _fitted(camera: Camera, video: VideoInfo) -> tuple[Camera, str]:
     )
 
 
-def _shared(timeline: Timeline) -> Timeline:
-    """From the first to the last instant that all views have."""
-    everywhere = np.flatnonzero(timeline.present.all(1))
+def _shared(timeline: Timeline, least_views: int) -> Timeline:
+    """From the first to the last instant that so many views have."""
+    everywhere = np.flatnonzero(timeline.present.sum(1) >= least_views)
     if not len(everywhere):
         raise VideoError("the videos have no moment in common; check their timestamps")
     return timeline.only(slice(everywhere[0], everywhere[-1] + 1))

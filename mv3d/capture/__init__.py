@@ -1,0 +1,1 @@
+"""Live cameras: sources of frames, and the recorder that loses none of them."""
