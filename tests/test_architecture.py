@@ -25,7 +25,7 @@ _ROOM_OF_MODULE = {
     **dict.fromkeys(
         (
             *("calibration_commands", "commands", "demo", "demo_calibration", "demonstration", "pose2d_commands"),
-            "settings",
+            *("export_commands", "settings"),
         ),
         "cli",
     ),
