@@ -15,6 +15,8 @@ Units = Literal["auto", "m", "cm", "mm"]
 UNITS_PER_METRE = {"m": 1.0, "cm": 100.0, "mm": 1000.0}
 # A unit vector that is an axis of the world but for rounding.
 _IS_AXIS = 1 - 1e-9
+# Square of the sine of an angle to the vertical that is rounding, and whose direction says nothing.
+_IS_VERTICAL = 1e-24
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,14 @@ def place(
 def turn_upright(up: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
     """The least rotation that takes the unit vector `up` to +z; half a turn about x where it is -z.
 
-    For v = up x z and c = up . z: R = I + [v] + [v]^2 / (1 + c), Rodrigues' formula without the angle.
+    For v = up x z and c = up . z: R = I + [v] + [v]^2 (1 - c) / |v|^2, Rodrigues' formula without the angle.
     """
     x, y, z = up
-    if z < -_IS_AXIS:
-        return np.diag([1.0, -1.0, -1.0])
+    squared = x * x + y * y
+    if squared < _IS_VERTICAL:
+        return np.eye(3) if z > 0 else np.diag([1.0, -1.0, -1.0])
     skew = np.array([[0.0, 0, -x], [0, 0, -y], [x, y, 0]])
-    return np.eye(3) + skew + skew @ skew / (1 + z)
+    return np.eye(3) + skew + skew @ skew * ((1 - z) / squared)
 
 
 def axis_name(direction: Float[np.ndarray, "3"]) -> str | None:

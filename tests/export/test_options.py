@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mv3d.errors import ConfigError
@@ -12,6 +12,8 @@ _DIRECTIONS = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm
 
 
 @given(_DIRECTIONS)
+@example((1e-9, 0.0, -1.0))
+@example((0.0, 1e-13, -1.0))
 def test_up_is_turned_onto_the_axis_by_a_rotation(up):
     for axes, axis in (("z_up", [0, 0, 1]), ("y_up", [0, 1, 0])):
         placement = place(axes, "m", up)
