@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import tyro
 
-from mv3d import calibration_commands, capture_commands, commands, pose2d_commands
+from mv3d import calibration_commands, capture_commands, commands, export_commands, pose2d_commands
 from mv3d.errors import Mv3dError
 
 # What a shell reports of programs ended by SIGINT and SIGPIPE.
@@ -27,7 +27,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "pose2d": commands.pose2d,
     "reconstruct": commands.reconstruct,
     "view": commands.view,
-    "export": commands.export,
+    "export": export_commands.export,
     "report": commands.report,
     "rig": {"convert": commands.rig_convert},
     "models": {"list": pose2d_commands.models_list},

@@ -160,25 +160,6 @@ def view(session: Session, video: Path | None = None, overwrite: bool = False, q
     return settings.unless_quiet([str(video)])
 
 
-def export(
-    session: Session,
-    format: tuple[str, ...] = ("csv", "trc", "openpose"),
-    out: Path | None = None,
-    overwrite: bool = False,
-) -> Lines:
-    """Write a session's skeleton in formats of other programs.
-
-    Args:
-        session: the session folder.
-        format: any of csv, csv_tidy, trc, json, npz, openpose.
-        out: folder for the files; export/ of the session by default.
-        overwrite: replace files that are already there.
-    """
-    from mv3d import pipeline
-
-    return [str(path) for path in pipeline.export_session(session, format, out, overwrite=overwrite)]
-
-
 def report(session: Session, settings: Settings = _DEFAULTS) -> Lines:
     """Write report.html of a session again.
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.detection import find_guided, to_poses2d
 from mv3d.errors import ConfigError, ReconstructionError, SessionError
+from mv3d.export.options import ExportOptions
 from mv3d.export.registry import export_paths, export_poses
 from mv3d.files.calibration_uncertainty import known_covariance
 from mv3d.files.corrections import corrections_file, read_corrections
@@ -199,15 +200,24 @@ def reconstruct_session(
 
 
 def export_session(
-    root: str | Path, formats: tuple[str, ...], out: Path | None = None, *, overwrite: bool = False
+    root: str | Path,
+    formats: tuple[str, ...],
+    out: Path | None = None,
+    *,
+    overwrite: bool = False,
+    options: ExportOptions | None = None,
+    check: Callable[[str], None] | None = None,
 ) -> list[Path]:
-    """Write a session's skeleton in other formats; refuses to replace files unless told to."""
+    """Write a session's skeleton in other formats; refuses to replace files unless told to.
+
+    `check` reads each file back and gets one line on it.
+    """
     session, rig, poses3d = load_reconstruction(root)
     name, out = session_name(session), out or session.export
-    for path in export_paths(out, formats, name):
+    for path in export_paths(out, formats, name, poses3d.xyz.shape[1]):
         refuse_overwriting(path, overwrite)
     poses2d = read_keypoints(session.pose2d, rig.names) if session.pose2d.is_dir() else None
-    return export_poses(poses3d, out, formats, name, rig, poses2d)
+    return export_poses(poses3d, out, formats, name, rig, poses2d, options, check)
 
 
 def show_session(root: str | Path) -> None:

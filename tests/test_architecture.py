@@ -25,7 +25,7 @@ _ROOM_OF_MODULE = {
     **dict.fromkeys(
         (
             *("calibration_commands", "capture_commands", "commands", "demo", "demo_calibration", "demonstration"),
-            *("pose2d_commands", "recording_screen"),
+            *("export_commands", "pose2d_commands", "recording_screen"),
             "settings",
         ),
         "cli",

@@ -1,91 +1,93 @@
-"""The formats that a reconstruction can be exported to, by name."""
+"""Exports by the names of their formats: what will be made, and making it."""
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.errors import ConfigError, FormatError
-from mv3d.export.openpose_json import write_openpose_json
-from mv3d.export.tables import write_json, write_tidy_csv, write_wide_csv
-from mv3d.export.trc import Axes, write_trc
-from mv3d.files.writing import check_output_folder, whole_file
+from mv3d.export.check import check_export
+from mv3d.export.formats import FORMATS, Job
+from mv3d.export.labels import person_path
+from mv3d.export.options import ExportOptions
+from mv3d.export.timing import is_regular, nominal_rate, resample_poses
+from mv3d.files.writing import check_output_folder
+from mv3d.reconstruct.gravity import up_direction
+
+__all__ = ["EXPORT_FORMATS", "ExportOptions", "export_jobs", "export_paths", "export_poses"]
+
+EXPORT_FORMATS = tuple(FORMATS)
+_Z = (0.0, 0.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class ExportOptions:
-    """What a format leaves open.
-
-    Attributes:
-        trc_units: unit of length in TRC.
-        trc_axes: "world", or "y_up" for OpenSim.
-    """
-
-    trc_units: Literal["m", "mm"] = "mm"
-    trc_axes: Axes = "world"
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    poses: Poses3D
-    folder: Path
-    name: str
-    rig: Rig | None
-    poses2d: Mapping[str, Poses2D] | None
-    options: ExportOptions
-
-
-def _trc(job: _Job, path: Path) -> None:
-    write_trc(job.poses, path, units=job.options.trc_units, axes=job.options.trc_axes)
-
-
-def _csv(job: _Job, path: Path) -> None:
-    write_wide_csv(job.poses, path)
-
-
-def _tidy_csv(job: _Job, path: Path) -> None:
-    write_tidy_csv(job.poses, path)
-
-
-def _json(job: _Job, path: Path) -> None:
-    write_json(job.poses, path)
-
-
-def _npz(job: _Job, path: Path) -> None:
-    with whole_file(path) as part:
-        job.poses.save(part)
-
-
-def _openpose(job: _Job, path: Path) -> None:
-    write_openpose_json(job.poses, path, job.name, job.rig, job.poses2d)
-
-
-_EXPORTERS: dict[str, tuple[str, Callable[[_Job, Path], None]]] = {
-    "trc": ("{name}.trc", _trc),
-    "csv": ("{name}.csv", _csv),
-    "csv_tidy": ("{name}_tidy.csv", _tidy_csv),
-    "json": ("{name}.json", _json),
-    "npz": ("{name}.npz", _npz),
-    "openpose": ("openpose", _openpose),
-}
-EXPORT_FORMATS = tuple(_EXPORTERS)
-
-
-def export_paths(out_dir: str | Path, formats: Sequence[str], name: str) -> list[Path]:
+def export_paths(out_dir: str | Path, formats: Sequence[str], name: str, people: int = 1) -> list[Path]:
     """What `export_poses` will make, in the order of `formats`.
 
     Raises:
         ConfigError: no such format.
     """
+    paths = []
     for format in formats:
-        if format not in _EXPORTERS:
-            near = difflib.get_close_matches(format, _EXPORTERS, 1)
+        if format not in FORMATS:
+            near = difflib.get_close_matches(format, FORMATS, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError(f"export format {format!r} is unknown; there are {', '.join(_EXPORTERS)}{hint}")
-    return [Path(out_dir) / _EXPORTERS[format][0].format(name=name) for format in formats]
+            raise ConfigError(f"export format {format!r} is unknown; there are {', '.join(FORMATS)}{hint}")
+        path = Path(out_dir) / FORMATS[format].file.format(name=name)
+        paths += [person_path(path, p) for p in range(people if FORMATS[format].one_person else 1)]
+    return paths
+
+
+def export_jobs(
+    poses3d: Poses3D,
+    out_dir: str | Path,
+    formats: Sequence[str],
+    name: str,
+    rig: Rig | None = None,
+    poses2d: Mapping[str, Poses2D] | None = None,
+    options: ExportOptions | None = None,
+) -> list[tuple[str, Job]]:
+    """The files that an export consists of, by format, with the skeletons at the rate of each; nothing is written.
+
+    Args:
+        poses3d: the skeletons.
+        out_dir: folder for the files.
+        formats: names out of EXPORT_FORMATS.
+        name: stem of the files.
+        rig: the cameras; tells OpenPose's JSON which detection is the person, and which way is up.
+        poses2d: keypoints by camera name, for OpenPose's JSON and the camera masks of C3D.
+        options: axes, units and rate; ExportOptions() if None.
+
+    Raises:
+        ConfigError: no such format, or one that has not the axes or units asked for.
+        FormatError: no frames, nobody, a camera name that cannot be a folder, or more than a format can hold.
+    """
+    export_paths(out_dir, formats, name)
+    for text in (name, *poses3d.cameras):
+        if not text or text.startswith(".") or any(c in text for c in "/\\:\0\n"):
+            raise FormatError(f"{text!r} cannot be the name of a file; rename the camera or the session")
+    frames, people = poses3d.xyz.shape[:2]
+    if not frames or not people:
+        raise FormatError(
+            f"{name}: the skeleton has no {'person' if frames else 'frames'}, so there is nothing to export"
+        )
+    options = options or ExportOptions()
+    up = up_direction(rig) if rig is not None else None
+    at_rate: dict[float | None, Poses3D] = {None: poses3d}
+    jobs = []
+    for format in formats:
+        entry = FORMATS[format]
+        placement = entry.placement(format, options, _Z if up is None else tuple(up))
+        rate = options.fps
+        if rate is None and entry.constant_rate and not is_regular(poses3d.timestamps):
+            rate = nominal_rate(poses3d.timestamps)
+        if rate is not None and rate not in at_rate:
+            at_rate[rate] = resample_poses(poses3d, rate)
+        if entry.check is not None:
+            entry.check(at_rate[rate])
+        for person, path in enumerate(export_paths(out_dir, [format], name, people)):
+            jobs.append((format, Job(at_rate[rate], person, path, name, placement, rig, poses2d)))
+    return jobs
 
 
 def export_poses(
@@ -96,6 +98,7 @@ def export_poses(
     rig: Rig | None = None,
     poses2d: Mapping[str, Poses2D] | None = None,
     options: ExportOptions | None = None,
+    check: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Write a reconstruction in several formats; each file appears whole or not at all.
 
@@ -104,24 +107,24 @@ def export_poses(
         out_dir: folder for the files; made if need be.
         formats: names out of EXPORT_FORMATS.
         name: stem of the files.
-        rig: the cameras; tells OpenPose's JSON which detection is the person.
-        poses2d: keypoints by camera name, for OpenPose's JSON.
-        options: what the formats leave open; ExportOptions() if None.
+        rig: the cameras; tells OpenPose's JSON which detection is the person, and which way is up.
+        poses2d: keypoints by camera name, for OpenPose's JSON and the camera masks of C3D.
+        options: axes, units and rate; ExportOptions() if None.
+        check: reads every file back, compares it with the skeletons and hands one line on it to this function.
 
     Returns:
         What was made, in the order of `formats`; for "openpose" the folder.
 
     Raises:
-        ConfigError: no such format; nothing was written.
-        FormatError: a camera name that cannot be a folder; nothing was written.
+        ConfigError: no such format, or one that has not the axes or units asked for; nothing was written.
+        FormatError: no frames, nobody, names or sizes that a format cannot hold; nothing was written.
+            With `check`, also a file that does not say what it should.
         SessionError: the folder cannot take the files.
     """
-    paths = export_paths(out_dir, formats, name)
-    for text in (name, *poses3d.cameras):
-        if not text or text.startswith(".") or any(c in text for c in "/\\:\0\n"):
-            raise FormatError(f"{text!r} cannot be the name of a file; rename the camera or the session")
+    jobs = export_jobs(poses3d, out_dir, formats, name, rig, poses2d, options)
     check_output_folder(out_dir)
-    job = _Job(poses3d, Path(out_dir), name, rig, poses2d, options or ExportOptions())
-    for format, path in zip(formats, paths, strict=True):
-        _EXPORTERS[format][1](job, path)
-    return paths
+    for format, job in jobs:
+        FORMATS[format].write(job)
+        if check is not None:
+            check(check_export(format, job))
+    return [job.path for _, job in jobs]

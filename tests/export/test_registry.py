@@ -16,7 +16,7 @@ def test_every_format(tmp_path, poses, rig, poses2d):
     made = export_poses(poses, out, EXPORT_FORMATS, "walk", rig, poses2d)
     assert made == export_paths(out, EXPORT_FORMATS, "walk")
     assert all(path.exists() for path in made)
-    names = ["openpose", "walk.csv", "walk.json", "walk.npz", "walk.trc", "walk_tidy.csv"]
+    names = ["openpose", "walk.c3d", "walk.csv", "walk.json", "walk.npz", "walk.trc", "walk_tidy.csv"]
     assert sorted(os.listdir(out)) == names
     again = Poses3D.load(out / "walk.npz")
     np.testing.assert_array_equal(again.xyz, poses.xyz)
@@ -26,7 +26,7 @@ def test_every_format(tmp_path, poses, rig, poses2d):
 
 
 def test_options_reach_the_format(tmp_path, poses):
-    export_poses(poses, tmp_path, ["trc"], "a", options=ExportOptions(trc_units="m", trc_axes="y_up"))
+    export_poses(poses, tmp_path, ["trc"], "a", options=ExportOptions(units="m", axes="y_up"))
     lines = (tmp_path / "a.trc").read_text().split("\n")
     assert "\tm\t" in lines[2]
     assert float(lines[6].split("\t")[3]) == pytest.approx(poses.xyz[0, 0, 0, 2], abs=1e-6)

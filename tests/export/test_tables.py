@@ -5,7 +5,8 @@ import json
 
 import numpy as np
 
-from mv3d.export.tables import write_json, write_tidy_csv, write_wide_csv
+from mv3d.export.json_file import write_json
+from mv3d.export.tables import write_tidy_csv, write_wide_csv
 
 
 def _number(cell: str) -> float:

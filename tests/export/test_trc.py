@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mv3d.export.trc import to_axes, write_trc
+from mv3d.export.options import place
+from mv3d.export.trc import write_trc
 
 
 def parse_trc(path: Path) -> tuple[dict[str, str], list[str], np.ndarray, np.ndarray]:
@@ -25,9 +26,9 @@ def parse_trc(path: Path) -> tuple[dict[str, str], list[str], np.ndarray, np.nda
     return header, names, np.array([float(row[1]) for row in rows]), np.array(cells).reshape(len(rows), -1, 3)
 
 
-@pytest.mark.parametrize(("units", "factor"), [("mm", 1000), ("m", 1)])
+@pytest.mark.parametrize(("units", "factor"), [("mm", 1000), ("cm", 100), ("m", 1)])
 def test_round_trip(tmp_path, poses, units, factor):
-    write_trc(poses, tmp_path / "walk.trc", units=units)
+    write_trc(poses, tmp_path / "walk.trc", place(units=units))
     header, names, times, points = parse_trc(tmp_path / "walk.trc")
     assert header["Units"] == units
     assert (header["NumFrames"], header["NumMarkers"]) == ("6", "18")
@@ -38,15 +39,7 @@ def test_round_trip(tmp_path, poses, units, factor):
     assert np.isnan(points[4]).all()
 
 
-def test_y_up_is_a_rotation_that_lifts_z(poses):
-    turn = to_axes(np.eye(3), "y_up").T
-    np.testing.assert_allclose(turn @ turn.T, np.eye(3))
-    assert np.linalg.det(turn) == pytest.approx(1)
-    np.testing.assert_array_equal(to_axes(np.array([0.0, 0, 1]), "y_up"), [0, 1, 0])
-    np.testing.assert_array_equal(to_axes(np.array([1.0, 0, 0]), "y_up"), [1, 0, 0])
-    np.testing.assert_array_equal(to_axes(poses.xyz, "world"), poses.xyz)
-
-
 def test_y_up_in_the_file(tmp_path, poses):
-    write_trc(poses, tmp_path / "a.trc", units="m", axes="y_up")
-    np.testing.assert_allclose(parse_trc(tmp_path / "a.trc")[3], to_axes(poses.xyz[:, 0], "y_up"), atol=5.1e-8)
+    placement = place("y_up", "m")
+    write_trc(poses, tmp_path / "a.trc", placement)
+    np.testing.assert_allclose(parse_trc(tmp_path / "a.trc")[3], placement.points(poses.xyz[:, 0]), atol=5.1e-8)

@@ -1,0 +1,108 @@
+"""What each format is: its files, what its readers expect of axes and units, and who writes it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mv3d.data.poses import Poses2D, Poses3D
+from mv3d.data.rig import Rig
+from mv3d.errors import ConfigError
+from mv3d.export.c3d import check_c3d, write_c3d
+from mv3d.export.json_file import write_json
+from mv3d.export.openpose_json import write_openpose_json
+from mv3d.export.options import Axes, ExportOptions, Placement, Units, place
+from mv3d.export.person_views import views_used
+from mv3d.export.tables import write_tidy_csv, write_wide_csv
+from mv3d.export.trc import write_trc
+from mv3d.files.writing import whole_file
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to write.
+
+    Attributes:
+        poses: the skeletons, at the rate of the file.
+        person: index of the person in a file of one.
+        path: the file, or the folder of a format of many files.
+        name: stem of the files in a folder.
+        placement: axes and unit.
+        rig: the cameras, where known.
+        poses2d: keypoints by camera name, where known.
+    """
+
+    poses: Poses3D
+    person: int
+    path: Path
+    name: str
+    placement: Placement
+    rig: Rig | None
+    poses2d: Mapping[str, Poses2D] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format's file and habits.
+
+    Attributes:
+        file: pattern of the path in the folder of exports.
+        write: writes a job.
+        axes: what its readers expect.
+        units: what its readers expect.
+        fixed: whether it is always in these axes and units, because its definition or its reader says so.
+        constant_rate: whether it holds frames at a constant rate only.
+        one_person: whether a file holds one person; each further person has a file.
+        check: raises FormatError where the format cannot hold the skeletons.
+    """
+
+    file: str
+    write: Callable[[Job], None]
+    axes: Axes = "world"
+    units: Units = "m"
+    fixed: bool = False
+    constant_rate: bool = False
+    one_person: bool = False
+    check: Callable[[Poses3D], None] | None = None
+
+    def placement(self, name: str, options: ExportOptions, up: tuple[float, float, float]) -> Placement:
+        """Axes and unit of the file.
+
+        Raises:
+            ConfigError: others were asked for than the format has.
+        """
+        axes = self.axes if options.axes == "auto" else options.axes
+        units = self.units if options.units == "auto" else options.units
+        for option, value, own in (("axes", axes, self.axes), ("units", units, self.units)):
+            if self.fixed and value != own:
+                raise ConfigError(
+                    f"{name} files are always in {option} {own}, not {value}; leave --{option} out for them"
+                )
+        return place(axes, units, up)
+
+
+def _npz(job: Job) -> None:
+    with whole_file(job.path) as part:
+        job.poses.save(part)
+
+
+def _c3d(job: Job) -> None:
+    views = None if job.rig is None or job.poses2d is None else views_used(job.poses, job.rig, job.poses2d)
+    write_c3d(job.poses, job.path, job.placement, views)
+
+
+FORMATS = {
+    "trc": Format(
+        "{name}.trc", lambda job: write_trc(job.poses, job.path, job.placement, job.person), units="mm", one_person=True
+    ),
+    "c3d": Format("{name}.c3d", _c3d, units="mm", constant_rate=True, check=check_c3d),
+    "csv": Format(
+        "{name}.csv", lambda job: write_wide_csv(job.poses, job.path, job.placement, job.person), one_person=True
+    ),
+    "csv_tidy": Format("{name}_tidy.csv", lambda job: write_tidy_csv(job.poses, job.path, job.placement)),
+    "json": Format("{name}.json", lambda job: write_json(job.poses, job.path, job.placement)),
+    "npz": Format("{name}.npz", _npz, fixed=True),
+    "openpose": Format(
+        "openpose",
+        lambda job: write_openpose_json(job.poses, job.path, job.name, job.rig, job.poses2d, job.placement),
+    ),
+}
