@@ -30,7 +30,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "export": export_commands.export,
     "report": commands.report,
     "rig": {"convert": commands.rig_convert},
-    "models": {"list": pose2d_commands.models_list},
+    "models": {"list": pose2d_commands.models_list, "add": pose2d_commands.models_add},
     "eval": {"coco": pose2d_commands.eval_coco},
     "version": commands.version,
 }

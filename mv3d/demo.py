@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from mv3d.data.session import Session
 from mv3d.errors import SessionError
+from mv3d.files.cache import cache_folder
 from mv3d.files.writing import whole_file, why_not_written
 
 Download = Callable[[str, Path], None]
@@ -57,16 +58,6 @@ DEMO_SOURCE = DemoSource(
         r"pose2sim-[\w.]+\.dist-info/licenses/LICENSE": "LICENSE.pose2sim",
     },
 )
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: XDG_CACHE_HOME, or the place that the operating system has for caches."""
-    chosen = os.environ.get("XDG_CACHE_HOME")
-    if chosen and Path(chosen).is_absolute():
-        return Path(chosen) / "mv3d"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "mv3d" / "Cache"
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "mv3d"
 
 
 def pip_download(requirement: str, folder: Path) -> None:

@@ -12,6 +12,7 @@ from mv3d.settings import Settings
 
 if TYPE_CHECKING:
     from mv3d.pose2d.evaluation import Evaluation
+    from mv3d.pose2d.models import Model
 
 _DEFAULTS = Settings()
 
@@ -62,7 +63,38 @@ def _lines(evaluation: "Evaluation") -> Lines:
 
 
 def models_list() -> Lines:
-    """Which 2D networks there are."""
+    """Which 2D networks there are: joints, whether their weights are installed, licence and origin."""
     from mv3d.pose2d.models import MODELS
 
-    return [f"{model.name:<20}{model.skeleton.name:<10}{len(model.skeleton)} joints" for model in MODELS.values()]
+    return [
+        f"{model.name:<16}{model.skeleton.name:<9}{_state_of(model):<14}{model.licence}; {model.origin}"
+        for model in MODELS.values()
+    ]
+
+
+def _state_of(model: "Model") -> str:
+    if not model.installed:
+        return "not installed"
+    return "ships" if model.ships else "installed"
+
+
+def models_add(source: tyro.conf.Positional[str]) -> Lines:
+    """Add weights: of a file that you have, or fetched by a model's name.
+
+    Caffe models (.caffemodel), PyTorch state dicts (.pth), frozen TensorFlow graphs (.pb) and safetensors are read; the
+    model is recognised by its layers.
+
+    Args:
+        source: the file, or the name of a model of `mv3d models list`.
+    """
+    from mv3d.pose2d.models import MODELS
+    from mv3d.pose2d.weight_import import add_weights, fetch_weights
+
+    path = Path(source)
+    added = fetch_weights(MODELS[source]) if source in MODELS and not path.exists() else add_weights(path)
+    doubt = " The file is not the one that was published under this name: judge it by its results."
+    return [
+        f"{added.model.name}: {added.kind} weights, {len(added.model.skeleton)} joints of {added.model.skeleton.name}",
+        f"licence: {added.model.licence}.{doubt if added.published is False else ''}",
+        f"kept as {added.path} (sha256 {added.sha256})",
+    ]

@@ -102,7 +102,7 @@ def _contents(root: Path) -> dict[str, bytes]:
 
 COMMANDS = (
     *("demo", "run", "pose2d", "reconstruct", "view", "export", "report"),
-    *("rig", "rig convert", "models", "models list", "eval", "eval coco", "version"),
+    *("rig", "rig convert", "models", "models list", "models add", "eval", "eval coco", "version"),
 )
 
 
@@ -151,7 +151,7 @@ def test_the_installed_command(repository: Path) -> None:
 
 def test_models_list(capsys: pytest.CaptureFixture[str]) -> None:
     main(["models", "list"])
-    assert re.search(r"mobilenet_thin +COCO_18 +18 joints", capsys.readouterr().out)
+    assert re.search(r"mobilenet_thin +COCO_18 +ships +Apache-2.0", capsys.readouterr().out)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes break differently elsewhere")

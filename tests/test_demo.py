@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mv3d.demo import DEMO_SOURCE, DemoSource, cache_folder, fetch_demo, make_demo_session, pip_download
+from mv3d.demo import DEMO_SOURCE, DemoSource, fetch_demo, make_demo_session, pip_download
 from mv3d.errors import SessionError
+from mv3d.files.cache import cache_folder
 
 _DEMO = "Pose2Sim/Demo_SinglePerson/"
 _LICENCE = "pose2sim-0.10.49.dist-info/licenses/LICENSE"

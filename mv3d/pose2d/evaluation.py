@@ -129,9 +129,9 @@ def _annotations(path: Path) -> dict[str, Any]:
     document = read_json(path, _MAX_ANNOTATION_BYTES, "keypoint annotations")
     try:
         for entry in document["images"]:
-            int(entry["id"]), str(entry["file_name"])
+            _ = int(entry["id"]), str(entry["file_name"])
         for number, entry in enumerate(document["annotations"], start=1):
-            int(entry["image_id"]), int(entry["num_keypoints"])
+            _ = int(entry["image_id"]), int(entry["num_keypoints"])
             if len(entry["bbox"]) != 4 or len(entry["keypoints"]) != 3 * len(COCO_17):
                 raise ValueError(f"annotation {entry.get('id')} has not 17 keypoints and a box")
             entry["id"] = number  # pycocotools takes an annotation of number 0 for none
@@ -171,7 +171,7 @@ def _statistics(
         return dict.fromkeys(_STATISTICS, 0.0)
     with contextlib.redirect_stdout(io.StringIO()):  # the tools print as they go
         truth = COCO()
-        truth.dataset = {**document, "categories": [{"id": _PERSON, "name": "person"}]}
+        truth.dataset = {**document, "categories": [{"id": _PERSON, "name": "person"}]}  # type: ignore[assignment]
         truth.createIndex()
         answers = truth.loadRes(results)  # type: ignore[arg-type]  # its types lack the list that it takes
         evaluation = COCOeval(truth, answers, "keypoints")

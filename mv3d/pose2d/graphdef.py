@@ -1,31 +1,25 @@
 """Reader of frozen TensorFlow GraphDef files: the nodes and the constant tensors, nothing else.
 
-A GraphDef is a protobuf message. This module reads the wire format itself, so that neither TensorFlow nor a protobuf
+A GraphDef is a protobuf message. This module reads it by `mv3d.pose2d.wire`, so that neither TensorFlow nor a protobuf
 runtime is needed, and it never follows nesting deeper than node > attribute > value > tensor > shape > dimension.
-Wire format: https://protobuf.dev/programming-guides/encoding; fields: tensorflow/core/framework/{graph,node_def,
-attr_value,tensor,tensor_shape,types}.proto.
+Fields: tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape,types}.proto.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
 from mv3d.errors import FormatError
+from mv3d.pose2d.wire import WireError, fields, number_of, raw_bytes, refuse, text_of, varints
 
 # Published pose networks take 8 to 210 MB; anything far beyond is not one.
 _MAX_BYTES = 512 * 2**20
 _MAX_NODES = 20_000
-_MAX_FIELDS = 100_000
 _MAX_DIMENSIONS = 8
-_MAX_NAME = 1024
 # types.proto: the element types that frozen pose networks hold, and the field of TensorProto that lists short ones.
 _DTYPES = {1: np.dtype("<f4"), 3: np.dtype("<i4")}
 _FLOAT_LIST, _INT_LIST = 5, 7
-
-_Field = tuple[int, int, int | memoryview]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +59,26 @@ def read_graph(path: str | Path) -> Graph:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); pass a frozen GraphDef .pb file") from error
     try:
         return _graph(data)
-    except _WireError as error:
+    except WireError as error:
         raise FormatError(f"{path}: not a frozen TensorFlow graph ({error}); fetch the file again") from error
-
-
-class _WireError(Exception):
-    """Bytes that are not the message they should be."""
 
 
 def _graph(data: memoryview) -> Graph:
     nodes: list[Node] = []
     tensors: dict[str, np.ndarray] = {}
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number != 1:
             continue
         if len(nodes) == _MAX_NODES:
-            _refuse(f"more than {_MAX_NODES} nodes")
-        node, attributes = _node(_bytes(value))
+            refuse(f"more than {_MAX_NODES} nodes")
+        node, attributes = _node(raw_bytes(value))
         nodes.append(node)
         if node.op == "Const":
             if node.name in tensors or "value" not in attributes:
-                _refuse(f"constant {node.name!r} appears twice or has no value")
+                refuse(f"constant {node.name!r} appears twice or has no value")
             tensors[node.name] = _tensor_of_attribute(attributes["value"])
     if not nodes:
-        _refuse("no nodes")
+        refuse("no nodes")
     return Graph(tuple(nodes), tensors)
 
 
@@ -96,26 +86,26 @@ def _node(data: memoryview) -> tuple[Node, dict[str, memoryview]]:
     name = op = ""
     inputs: list[str] = []
     attributes: dict[str, memoryview] = {}
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number == 1:
-            name = _text(value)
+            name = text_of(value)
         elif number == 2:
-            op = _text(value)
+            op = text_of(value)
         elif number == 3:
-            inputs.append(_text(value))
+            inputs.append(text_of(value))
         elif number == 5:
-            entry = {n: v for n, _, v in _fields(_bytes(value))}
-            attributes[_text(entry.get(1, 0))] = _bytes(entry.get(2, memoryview(b"")))
+            entry = {n: v for n, _, v in fields(raw_bytes(value))}
+            attributes[text_of(entry.get(1, 0))] = raw_bytes(entry.get(2, memoryview(b"")))
     if not name or not op:
-        _refuse("a node without name or operation")
+        refuse("a node without name or operation")
     return Node(name, op, tuple(inputs)), attributes
 
 
 def _tensor_of_attribute(data: memoryview) -> np.ndarray:
-    found = [value for number, _, value in _fields(data) if number == 8]
+    found = [value for number, _, value in fields(data) if number == 8]
     if len(found) != 1:
-        _refuse("a constant whose value is not one tensor")
-    return _tensor(_bytes(found[0]))
+        refuse("a constant whose value is not one tensor")
+    return _tensor(raw_bytes(found[0]))
 
 
 def _tensor(data: memoryview) -> np.ndarray:
@@ -123,17 +113,17 @@ def _tensor(data: memoryview) -> np.ndarray:
     shape: tuple[int, ...] = ()
     content = memoryview(b"")
     listed: list[np.ndarray] = []
-    for number, wire, value in _fields(data):
+    for number, wire, value in fields(data):
         if number == 1:
-            dtype = _DTYPES.get(_number(value))
+            dtype = _DTYPES.get(number_of(value))
         elif number == 2:
-            shape = _shape(_bytes(value))
+            shape = _shape(raw_bytes(value))
         elif number == 4:
-            content = _bytes(value)
+            content = raw_bytes(value)
         elif number in (_FLOAT_LIST, _INT_LIST):
             listed.append(_listed(number, wire, value))
     if dtype is None:
-        _refuse("a constant that is neither float32 nor int32")
+        refuse("a constant that is neither float32 nor int32")
     return _filled(dtype, shape, content, listed)
 
 
@@ -142,111 +132,36 @@ def _filled(dtype: np.dtype, shape: tuple[int, ...], content: memoryview, listed
     count = int(np.prod(shape, dtype=np.int64))
     if len(content):
         if len(content) != count * dtype.itemsize:
-            _refuse("a tensor whose bytes do not fit its shape")
+            refuse("a tensor whose bytes do not fit its shape")
         return np.frombuffer(content, dtype).reshape(shape)
     values = np.concatenate(listed).astype(dtype) if listed else np.zeros(0, dtype)
     if len(values) == 1:
         return np.broadcast_to(values[0], shape)
     if len(values) != count:
-        _refuse("a tensor whose elements do not fit its shape")
+        refuse("a tensor whose elements do not fit its shape")
     values.setflags(write=False)
     return values.reshape(shape)
 
 
 def _listed(number: int, wire: int, value: int | memoryview) -> np.ndarray:
     if number == _FLOAT_LIST:
-        raw = _bytes(value)
+        raw = raw_bytes(value)
         if len(raw) % 4:
-            _refuse("a list of floats that is cut short")
+            refuse("a list of floats that is cut short")
         return np.frombuffer(raw, "<f4")
-    numbers = [_number(value)] if wire == 0 else _varints(_bytes(value))
+    numbers = [number_of(value)] if wire == 0 else varints(raw_bytes(value))
     wrapped = np.array(numbers, dtype=np.uint64).astype(np.int64)
     if len(wrapped) and (wrapped.min() < -(2**31) or wrapped.max() >= 2**31):
-        _refuse("an integer beyond 32 bits")
+        refuse("an integer beyond 32 bits")
     return wrapped
 
 
 def _shape(data: memoryview) -> tuple[int, ...]:
     shape: list[int] = []
-    for number, _, value in _fields(data):
+    for number, _, value in fields(data):
         if number == 2:
-            sizes = [_number(v) for n, _, v in _fields(_bytes(value)) if n == 1]
+            sizes = [number_of(v) for n, _, v in fields(raw_bytes(value)) if n == 1]
             shape.append(sizes[0] if sizes else 0)
     if len(shape) > _MAX_DIMENSIONS or np.prod([max(float(n), 1.0) for n in shape]) > _MAX_BYTES:
-        _refuse("a tensor that is too large")
+        refuse("a tensor that is too large")
     return tuple(shape)
-
-
-def _fields(data: memoryview) -> Iterator[_Field]:
-    """Field number, wire type and value of a message; lengths are checked before anything is sliced."""
-    at = count = 0
-    while at < len(data):
-        count += 1
-        if count > _MAX_FIELDS:
-            _refuse(f"a message of more than {_MAX_FIELDS} fields")
-        key, at = _varint(data, at)
-        number, wire = key >> 3, key & 7
-        if number == 0 or wire not in (0, 1, 2, 5):
-            _refuse(f"field {number} of wire type {wire}")
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield number, wire, value
-            continue
-        if wire == 2:
-            length, at = _varint(data, at)
-        else:
-            length = 8 if wire == 1 else 4
-        if length > len(data) - at:
-            _refuse("a field longer than the file")
-        yield number, wire, data[at : at + length]
-        at += length
-
-
-def _varints(data: memoryview) -> list[int]:
-    values: list[int] = []
-    at = 0
-    while at < len(data):
-        value, at = _varint(data, at)
-        values.append(value)
-    return values
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """A number of at most 64 bits in groups of 7, lowest first, and where it ends."""
-    value = shift = 0
-    byte = 0x80
-    while byte >= 0x80:
-        if at >= len(data):
-            _refuse("a number that is cut short")
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if value >= 2**64 or shift > 70:
-            _refuse("a number longer than 64 bits")
-    return value, at
-
-
-def _bytes(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        _refuse("a number where bytes belong")
-    return value
-
-
-def _number(value: int | memoryview) -> int:
-    if not isinstance(value, int):
-        _refuse("bytes where a number belongs")
-    return value
-
-
-def _text(value: int | memoryview) -> str:
-    raw = _bytes(value)
-    if len(raw) > _MAX_NAME:
-        _refuse("a name that is too long")
-    try:
-        return bytes(raw).decode("utf-8")
-    except UnicodeDecodeError:
-        _refuse("a name that is not text")
-
-
-def _refuse(what: str) -> NoReturn:
-    raise _WireError(what)

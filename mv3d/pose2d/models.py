@@ -2,25 +2,42 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import torch
+import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
 from mv3d.data.skeleton import Skeleton
-from mv3d.data.skeletons import COCO_18
+from mv3d.data.skeletons import BODY_25, COCO_18, FACE_70, HAND_21, MPI_15
 from mv3d.errors import ConfigError, FormatError
-from mv3d.pose2d.networks.mobilenet_thin import STRIDE, MobilenetThin
+from mv3d.pose2d.networks.lightweight import LightweightNet
+from mv3d.pose2d.networks.mobilenet_thin import MobilenetThin
+from mv3d.pose2d.networks.openpose import Body25Net, PartNet, TwoBranchNet
+from mv3d.pose2d.weight_store import checked_path
 
 # A pose network of float32 weights has at most 210 MB; a larger file is not one.
-_MAX_BYTES = 512 * 2**20
+MAX_BYTES = 512 * 2**20
+_STRIDE = 8
+_MIDDLE = (3.5, 3.5)
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """A weight file as its authors published it; the hashes and the address as far as they are known."""
+
+    name: str
+    sha256: str | None = None
+    md5: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True)
 class Model:
     """A kind of network.
 
@@ -28,17 +45,61 @@ class Model:
         name: what users call it.
         skeleton: the joints that it finds.
         build: makes the untrained module for a skeleton.
-        weights: file name in mv3d/pose2d/weights.
-        stride: input px per cell of the maps.
         cell_offset: (x, y) input px that cell (0, 0) of the maps stands for; cell k lies at `stride * k + cell_offset`.
+        ships: whether weights come with the package, in mv3d/pose2d/weights.
+        stride: input px per cell of the maps.
     """
 
     name: str
     skeleton: Skeleton
     build: Callable[[Skeleton], nn.Module]
-    weights: str
-    stride: int
-    cell_offset: tuple[float, float]
+    cell_offset: tuple[float, float] = _MIDDLE
+    ships: bool = False
+    stride: int = _STRIDE
+
+    @cached_property
+    def _facts(self) -> dict:
+        return _facts_of_models()[self.name]
+
+    @property
+    def licence(self) -> str:
+        """The terms of its weights."""
+        return self._facts["licence"]
+
+    @property
+    def origin(self) -> str:
+        """Whose network it is."""
+        return self._facts["origin"]
+
+    @property
+    def by_hand(self) -> str:
+        """How a user gets the weights."""
+        return self._facts["by_hand"]
+
+    @property
+    def files(self) -> tuple[PublishedFile, ...]:
+        """The published weight files."""
+        return tuple(PublishedFile(**entry) for entry in self._facts["files"])
+
+    @property
+    def stored_as(self) -> str:
+        """Under which name its weights are kept; another model's if they are that one's."""
+        return self._facts.get("weights_of", self.name)
+
+    @property
+    def finds_people(self) -> bool:
+        """Whether it finds whole people; hand and face networks look at one crop each."""
+        return self.skeleton.paf_count > 0
+
+    @property
+    def installed(self) -> bool:
+        """Whether there are weights to load."""
+        return self.ships or checked_path(self.stored_as) is not None
+
+
+def _facts_of_models() -> dict[str, dict]:
+    text = (resources.files("mv3d.pose2d") / "models.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)
 
 
 # Cell k covers input px 8 k to 8 k + 7, yet the network learned to put its peaks a little below and to the right of
@@ -46,17 +107,18 @@ class Model:
 # mirrored, must agree with itself. Found (3.0, 2.45), standard error 0.08; mirroring alone gives x = 3.0 as well.
 _MOBILENET_THIN_OFFSET = (3.0, 2.5)
 
+# OpenPose's and Osokin's training put the peak of a joint at x on the cells 8 k + 3.5.
 MODELS = {
     model.name: model
     for model in (
-        Model(
-            name="mobilenet_thin",
-            skeleton=COCO_18,
-            build=MobilenetThin,
-            weights="mobilenet_thin.safetensors",
-            stride=STRIDE,
-            cell_offset=_MOBILENET_THIN_OFFSET,
-        ),
+        Model("mobilenet_thin", COCO_18, MobilenetThin, _MOBILENET_THIN_OFFSET, ships=True),
+        Model("body_25", BODY_25, Body25Net),
+        Model("coco_18", COCO_18, TwoBranchNet),
+        Model("mpi_15", MPI_15, TwoBranchNet),
+        Model("mpi_15_fast", MPI_15, partial(TwoBranchNet, stages=4)),
+        Model("lightweight", COCO_18, LightweightNet),
+        Model("hand_21", HAND_21, PartNet),
+        Model("face_70", FACE_70, PartNet),
     )
 }
 
@@ -77,27 +139,38 @@ def load_network(model: Model, weights: Path | None = None) -> nn.Module:
 
     Args:
         model: which network.
-        weights: a safetensors file; None takes the one that ships with the package.
+        weights: a safetensors file; None takes the user's own of `mv3d models add`, or else those that ship with the
+            package.
 
     Raises:
+        ConfigError: no weights are installed.
         FormatError: the file is missing or holds other tensors than the network's.
     """
-    path = weights or resources.files("mv3d.pose2d") / "weights" / model.weights
+    path = weights or checked_path(model.stored_as) or _shipped(model)
     try:
         state = load(_bounded_bytes(path))
     except (OSError, SafetensorError) as error:
         raise FormatError(f"{path}: cannot be read as safetensors ({error}); pass weights of {model.name}") from error
-    network = model.build(model.skeleton)
+    with torch.device("meta"):
+        network = model.build(model.skeleton)
     try:
-        network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
-    except RuntimeError as error:
+        wanted = network.state_dict().keys() if model.stored_as != model.name else state.keys()
+        own = {name: state[name].float() for name in wanted}
+        network.load_state_dict(own, assign=True)
+    except (RuntimeError, KeyError) as error:
         raise FormatError(f"{path}: not the weights of {model.name}; convert them again") from error
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def _shipped(model: Model) -> Traversable:
+    if not model.ships:
+        raise ConfigError(f"{model.name} has no weights here: {model.by_hand}, then `mv3d models add FILE`")
+    return resources.files("mv3d.pose2d") / "weights" / f"{model.name}.safetensors"
+
+
 def _bounded_bytes(path: Path | Traversable) -> bytes:
     with path.open("rb") as file:
-        data = file.read(_MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise FormatError(f"{path}: larger than {_MAX_BYTES >> 20} MB; pass the weights of a pose network")
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"{path}: larger than {MAX_BYTES >> 20} MB; pass the weights of a pose network")
     return data

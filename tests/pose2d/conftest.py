@@ -1,6 +1,6 @@
 """A drawn person that the network finds, so that the 2D stage is tested on pixels without any photograph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -46,6 +46,14 @@ def _draw_person(image: np.ndarray, x: float, y: float, height: float) -> None:
         oval((side * 2, 7), (0.8, 0.8), _DARK)
     stroke((0, 8), (0, 10.5), 1, (90, 115, 170))
     stroke((-1.8, 12.3), (1.8, 12.3), 0.9, (70, 70, 150))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Weights that the developer has added play no part in the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")
