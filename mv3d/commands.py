@@ -141,25 +141,6 @@ def reconstruct(
     return result_lines(result, settings)
 
 
-def view(session: Session, video: Path | None = None, overwrite: bool = False, quiet: bool = False) -> Lines:
-    """Show a session's skeleton in a window: space plays and stops, left and right step, drag turns.
-
-    Args:
-        session: the session folder.
-        video: write the scene to this MP4 instead of opening a window.
-        overwrite: replace the MP4 if it is already there.
-        quiet: no progress bar.
-    """
-    from mv3d import pipeline
-
-    if video is None:
-        pipeline.show_session(session)
-        return []
-    settings = Settings(quiet=quiet)
-    pipeline.render_session(session, video, overwrite=overwrite, progress=settings.progress)
-    return settings.unless_quiet([str(video)])
-
-
 def export(
     session: Session,
     format: tuple[str, ...] = ("csv", "trc", "openpose"),
@@ -177,18 +158,6 @@ def export(
     from mv3d import pipeline
 
     return [str(path) for path in pipeline.export_session(session, format, out, overwrite=overwrite)]
-
-
-def report(session: Session, settings: Settings = _DEFAULTS) -> Lines:
-    """Write report.html of a session again.
-
-    Args:
-        session: the session folder.
-        settings: shared settings.
-    """
-    from mv3d import pipeline
-
-    return settings.unless_quiet([str(pipeline.report_session(session, settings.load()))])
 
 
 def rig_convert(
