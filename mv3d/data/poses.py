@@ -166,9 +166,9 @@ class Poses3D:
         """The same as a part of a longer recording, from its frame `first` on; missing before and after."""
         after = len(timestamps) - len(self) - first
 
-        def padded(values: np.ndarray, missing: float | int) -> np.ndarray:
+        def padded(values: np.ndarray, missing: float) -> np.ndarray:
             around = [(first, after), *[(0, 0)] * (values.ndim - 1)]
-            return np.pad(values, around, constant_values=np.asarray(missing).astype(values.dtype))
+            return np.pad(values, around, constant_values=missing)
 
         arrays = {name: padded(getattr(self, name), missing) for name, missing in _MISSING_VALUES.items()}
         return replace(self, timestamps=timestamps, **arrays)
@@ -206,13 +206,8 @@ _FIELDS_3D = (
 
 
 _MISSING_VALUES = {
-    "xyz": np.nan,
-    "score": 0,
-    "reprojection_error": np.nan,
-    "n_views": 0,
-    "covariance": np.nan,
-    "state": MISSING,
-    "xyz_per_frame": np.nan,
+    **{"xyz": np.nan, "xyz_per_frame": np.nan, "reprojection_error": np.nan, "covariance": np.nan},
+    **{"score": 0.0, "n_views": 0.0, "state": float(MISSING)},
 }
 """The arrays over frames and people, and what they hold where there is nobody."""
 
