@@ -76,16 +76,10 @@ def fit_motion(poses: Poses3D, person: int = 0, config: FitConfig | None = None)
     config = config or FitConfig()
     body = _measured_body(poses, person)
     body, sigma = _learnt(body, poses, person, config)
-    states, converged = [], True
-    for window in windows(len(poses), config.stretches):
-        state, done = _solved(body, targets(poses, person, body.sites, window.solved), config)
-        states.append(State(state.q[window.kept], state.root[window.kept], state.t[window.kept]))
-        converged &= done
-    q = np.concatenate([s.q for s in states])
-    rotations = _rotations(body, np.concatenate([s.root for s in states]), q)
-    t = np.concatenate([s.t for s in states])
-    motion = Motion(body.armature, rotations, t, poses.timestamps, int(poses.person_id[person]))
-    return Fitted(motion, body, sigma, q, _residual(motion, body, poses, person), converged)
+    state, converged = _in_windows(body, poses, person, config)
+    rotations = _rotations(body, state.root, state.q)
+    motion = Motion(body.armature, rotations, state.t, poses.timestamps, int(poses.person_id[person]))
+    return Fitted(motion, body, sigma, state.q, _residual(motion, body, poses, person), converged)
 
 
 def fit_motions(poses: Poses3D, config: FitConfig | None = None) -> tuple[Fitted, ...]:
@@ -131,6 +125,19 @@ def _learnt(body: Body, poses: Poses3D, person: int, config: FitConfig) -> tuple
             posed.append(Posed(part, R, x))
         body, sigma = improved(body, posed, config.prior.blunder_sigmas)
     return body, sigma
+
+
+def _in_windows(body: Body, poses: Poses3D, person: int, config: FitConfig) -> tuple[State, bool]:
+    """All frames; where windows overlap, one is faded into the other."""
+    frames, angles, converged, end = len(poses), len(body.angle_names), True, 0
+    whole = State(np.empty((frames, angles)), np.empty((frames, 3, 3)), np.empty((frames, 3)))
+    for window in windows(frames, config.stretches):
+        part, done = _solved(body, targets(poses, person, body.sites, window), config)
+        shared = slice(window.start, end)
+        part.fade_in(State(whole.q[shared], whole.root[shared], whole.t[shared]))
+        whole.q[window], whole.root[window], whole.t[window] = part.q, part.root, part.t
+        end, converged = window.stop, converged and done
+    return whole, converged
 
 
 def _solved(body: Body, part: Targets, config: FitConfig) -> tuple[State, bool]:

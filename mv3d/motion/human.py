@@ -5,6 +5,8 @@ the head does. Feet, hands and fingers turn only where keypoints show them; bone
 beyond a nominal tip.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from mv3d.data.skeleton import Skeleton
@@ -57,7 +59,7 @@ def human_body(skeleton: Skeleton, xyz: np.ndarray) -> Body:
     for side in "RL":
         _add_arm(b, side)
     _add_head(b)
-    return b.body().turned(_BODY_TO_REST)
+    return replace(b.body(), shares={"Chest": "Spine", "Head": "Neck"}).turned(_BODY_TO_REST)
 
 
 def _side(side: str, right: np.ndarray) -> np.ndarray:
@@ -102,7 +104,7 @@ def _add_trunk(b: Builder) -> None:
     if b.has("Chest"):
         b.site("Chest", "Chest", np.zeros(3))
     if b.has("MidHip"):
-        b.site("MidHip", "MidHip", np.zeros(3))
+        b.site("MidHip", "MidHip", median_in(_trunk_frames(b), b.points("MidHip") - middle))
 
 
 def _reaches(b: Builder, side: str) -> bool:

@@ -14,19 +14,23 @@ _X, _Y, _Z = np.eye(3)
 # Where the arm of an upright body points in the middle of its range. Its opposite, which a swing cannot reach
 # smoothly, lies behind and above the other shoulder, where no arm goes.
 _MIDDLE_OF_REACH = np.array([0.35, -0.6, -0.7])
+# rad; hips and shoulders alone do not tell the pelvis' tilt from the spine's, nor a chest's from its clavicles'.
+# A spine that is nearly straight shortens with the square of its bend: errors of a few millimetres would bend it far.
+_TRUNK_POSTURE = 0.5
+_SPINE_POSTURE = (0.2, 0.5, 0.5)
 _SHOULDER_REACH = np.radians(155.0)
 
 
-def _turns(*rows: tuple[str, np.ndarray, int, int]) -> Freedom:
+def _turns(*rows: tuple[str, np.ndarray, int, int], posture: float | tuple[float, ...] = 10.0) -> Freedom:
     names, axes, lower, upper = zip(*rows, strict=True)
-    return Freedom(names, np.stack(axes), np.radians(lower), np.radians(upper))
+    return Freedom(names, np.stack(axes), np.radians(lower), np.radians(upper), posture=posture)
 
 
-SPINE = _turns(("flexion", _Y, -25, 50), ("lateral", _X, -30, 30), ("rotation", _Z, -30, 30))
-CHEST = _turns(("flexion", _Y, -20, 40), ("lateral", _X, -25, 25), ("rotation", _Z, -40, 40))
-NECK = _turns(("flexion", _Y, -50, 50), ("lateral", _X, -40, 40), ("rotation", _Z, -50, 50))
-HEAD = _turns(("flexion", _Y, -40, 40), ("lateral", _X, -25, 25), ("rotation", _Z, -45, 45))
-CLAVICLE = _turns(("elevation", -_X, -20, 50), ("protraction", _Z, -35, 40))
+SPINE = _turns(("flexion", _Y, -25, 50), ("lateral", _X, -30, 30), ("rotation", _Z, -30, 30), posture=_SPINE_POSTURE)
+CHEST = _turns(("flexion", _Y, -20, 40), ("lateral", _X, -25, 25), ("rotation", _Z, -40, 40), posture=_SPINE_POSTURE)
+NECK = _turns(("flexion", _Y, -50, 50), ("lateral", _X, -40, 40), ("rotation", _Z, -50, 50), posture=_TRUNK_POSTURE)
+HEAD = _turns(("flexion", _Y, -40, 40), ("lateral", _X, -25, 25), ("rotation", _Z, -45, 45), posture=_TRUNK_POSTURE)
+CLAVICLE = _turns(("elevation", -_X, -20, 50), ("protraction", _Z, -35, 40), posture=_TRUNK_POSTURE)
 HIP = _turns(("flexion", -_Y, -45, 145), ("abduction", -_X, -50, 80), ("rotation", _Z, -65, 65))
 KNEE = _turns(("flexion", _Y, -3, 160))
 ANKLE = _turns(("flexion", -_Y, -70, 50), ("inversion", -_X, -45, 45), ("rotation", _Z, -45, 45))

@@ -119,4 +119,6 @@ def _updated(body: Body, step: np.ndarray) -> Body:
             own += 3
         sites.append(site)
     a = body.armature
-    return Body(Armature(a.name, a.joints, a.parents, offsets, a.end_offsets), body.freedom, tuple(sites), bones)
+    return Body(
+        Armature(a.name, a.joints, a.parents, offsets, a.end_offsets), body.freedom, tuple(sites), bones, body.shares
+    )

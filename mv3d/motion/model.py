@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mv3d.data.motion import Armature
 
@@ -23,6 +23,8 @@ class Freedom:
         exponential: how many of the first angles go through the exponential map.
         base: (3, 3) rotation after that part.
         reach: rad, largest angle of the exponential part.
+        posture: (angle,) rad, how far from neutral the angles usually are; one value stands for all. It is wide but for
+            joints that only show together.
     """
 
     names: tuple[str, ...] = ()
@@ -32,17 +34,21 @@ class Freedom:
     exponential: int = 0
     base: np.ndarray = field(default_factory=lambda: np.eye(3))
     reach: float = np.pi
+    posture: float | tuple[float, ...] = 10.0
 
     def mirrored(self) -> "Freedom":
         """The same joint of the other side of the body (y to -y); the angles keep their meaning and limits."""
         flip = np.diag([1.0, -1.0, 1.0])
-        base = flip @ self.base @ flip
-        return Freedom(self.names, self.axes * _MIRROR, self.lower, self.upper, self.exponential, base, self.reach)
+        return replace(self, axes=self.axes * _MIRROR, base=flip @ self.base @ flip)
 
     def turned(self, C: Float[np.ndarray, "3 3"]) -> "Freedom":
         """The same joint in a rest pose that is turned as a whole."""
-        axes, base = self.axes @ C.T, C @ self.base @ C.T
-        return Freedom(self.names, axes, self.lower, self.upper, self.exponential, base, self.reach)
+        return replace(self, axes=self.axes @ C.T, base=C @ self.base @ C.T)
+
+    @property
+    def posture_precision(self) -> Float[np.ndarray, " angle"]:
+        """Of the pull towards neutral, 1/rad2."""
+        return np.broadcast_to(np.asarray(self.posture, float) ** -2, len(self.names))
 
     @property
     def neutral(self) -> Float[np.ndarray, " angle"]:
@@ -91,12 +97,14 @@ class Body:
         freedom: of each joint; the root's is not read, it turns freely.
         sites: keypoints on it.
         bones: the lengths that its offsets consist of.
+        shares: joint -> a joint before it that takes an equal part of a turn, where nothing tells them apart.
     """
 
     armature: Armature
     freedom: tuple[Freedom, ...]
     sites: tuple[Site, ...]
     bones: tuple[Bone, ...]
+    shares: dict[str, str] = field(default_factory=dict)
 
     def turned(self, C: Float[np.ndarray, "3 3"]) -> "Body":
         """The same body in a rest pose that is turned as a whole."""
@@ -104,7 +112,7 @@ class Body:
         sites = tuple(replace(s, offset=tuple((C @ np.array(s.offset)).tolist())) for s in self.sites)
         bones = tuple(replace(b, shares={j: C @ share for j, share in b.shares.items()}) for b in self.bones)
         armature = Armature(a.name, a.joints, a.parents, a.offsets @ C.T, a.end_offsets @ C.T)
-        return Body(armature, tuple(f.turned(C) for f in self.freedom), sites, bones)
+        return Body(armature, tuple(f.turned(C) for f in self.freedom), sites, bones, self.shares)
 
     @property
     def angle_names(self) -> tuple[tuple[str, str], ...]:
@@ -121,6 +129,18 @@ class Body:
         lower = np.concatenate([f.lower for f in self.freedom])
         upper = np.concatenate([f.upper for f in self.freedom])
         return lower, upper, np.array([f.reach for f in self.freedom])
+
+    @property
+    def shared_angles(self) -> Int[np.ndarray, "pair 2"]:
+        """Pairs of angles of the same name of joints that share a turn."""
+        index = {name: i for i, name in enumerate(self.angle_names)}
+        pairs = [
+            (index[joint, name], i)
+            for (other, name), i in index.items()
+            for joint in (self.shares.get(other),)
+            if joint is not None and (joint, name) in index
+        ]
+        return np.array(pairs, np.int64).reshape(-1, 2)
 
     def chain(self) -> tuple:
         """The arrays of the kernels, see `pose_kernels`."""

@@ -233,20 +233,23 @@ def _descend(chain, limits, target, information, scale2, pull, centre, q, root, 
 
 
 @njit(cache=True)
-def track(chain, limits, target, information, scale2, pull, neutral, q, root, t, steps):
+def track(chain, limits, target, information, scale2, posture, rate, neutral, q, root, t, steps):
     """Fit frame after frame, each from the one before and from the neutral pose; the better one stays.
 
-    `root` and `t` come in as a guess for every frame. Angles are drawn to those of the frame before.
+    `root` and `t` come in as a guess for every frame, and a frame starts from it. Angles are drawn to the neutral pose
+    with precision `posture`, and to those of the frame before with precision `rate`.
     """
-    frames = len(q)
-    for f in range(frames):
+    pull = posture + rate
+    for f in range(len(q)):
         q[f] = neutral
-        first_root, first_t = root[f].copy(), t[f].copy()
-        cost = _descend(chain, limits, target[f], information[f], scale2, pull, neutral, q[f], root[f], t[f], 4 * steps)
+        own_root, own_t = root[f].copy(), t[f].copy()
+        many = 4 * steps if f == 0 else steps
+        cost = _descend(chain, limits, target[f], information[f], scale2, posture, neutral, q[f], root[f], t[f], many)
         if f:
-            other, other_root, other_t = q[f - 1].copy(), first_root, first_t
+            centre = (posture * neutral + rate * q[f - 1]) / pull
+            other = q[f - 1].copy()
             held = _descend(
-                chain, limits, target[f], information[f], scale2, pull, q[f - 1], other, other_root, other_t, steps
+                chain, limits, target[f], information[f], scale2, pull, centre, other, own_root, own_t, steps
             )
             if held < 1.5 * cost + 1.0:
-                q[f], root[f], t[f] = other, other_root, other_t
+                q[f], root[f], t[f] = other, own_root, own_t

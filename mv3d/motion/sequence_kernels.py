@@ -3,7 +3,7 @@
 The unknowns of frame f are the columns f n to (f + 1) n of `pose_kernels`. `band[c, k]` is A[c + k, c].
 
 Priors on every column: rates and accelerations by divided differences of the increments d from frame to frame, each
-weighted with the time that it stands for, and a pull towards a rest value.
+weighted with the time that it stands for, a pull towards a rest value, and angles of two joints that are held alike.
 """
 
 import numpy as np
@@ -37,9 +37,12 @@ def _prior_rows(h, f, clock):
 
 
 @njit(cache=True)
-def prior_cost(d, q, centre, h, pull, rate, bend, clock):
+def prior_cost(d, q, centre, h, pull, rate, bend, clock, shared, sharing):
     """Cost of the priors."""
     cost = 0.0
+    for f in range(len(q)):
+        for a, b in shared:
+            cost += sharing * (q[f, a] - q[f, b]) ** 2
     for f in range(len(q)):
         for k in range(q.shape[1]):
             cost += pull[k] * (q[f, k] - centre[k]) ** 2
@@ -83,9 +86,18 @@ def data_equations(chain, q, root, t, target, information, scale2, band, g):
 
 
 @njit(cache=True)
-def prior_equations(d, q, centre, h, pull, rate, bend, clock, band, g):
+def prior_equations(d, q, centre, h, pull, rate, bend, clock, shared, sharing, band, g):
     """Add the priors."""
     frames, n = len(q), 6 + q.shape[1]
+    for f in range(frames):
+        for a, b in shared:  # a < b
+            first, second = f * n + 6 + a, f * n + 6 + b
+            row = sharing * (q[f, a] - q[f, b])
+            g[first] += row
+            g[second] -= row
+            band[first, 0] += sharing
+            band[second, 0] += sharing
+            band[first, b - a] -= sharing
     for f in range(frames):
         for k in range(n - 6):
             c = f * n + 6 + k

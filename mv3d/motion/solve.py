@@ -20,6 +20,8 @@ from mv3d.motion.observed import Targets
 _CLOCK = 60.0
 # Rates at which poses are tracked before the fit, and steps in a frame.
 _TRACKED_HZ, _TRACK_STEPS = 15.0, 6
+# Relative fall of the cost that ends the fit; the angles then move by less than a hundredth of their uncertainty.
+_TOLERANCE = 1e-4
 # Cholesky of a positive definite band in place.
 (_PBSV,) = get_lapack_funcs(("pbsv",), dtype=np.float64)
 
@@ -31,7 +33,7 @@ class MotionPrior:
     Attributes:
         rate: rad/s of an angle. Holds what no keypoint shows, and bridges gaps with the least motion.
         acceleration: rad/s2 of an angle.
-        posture: rad from the neutral pose; shares a turn among joints that only show it together.
+        sharing: rad between the angles of two joints in a row that share a turn, as those of the spine.
         root_speed: m/s.
         root_acceleration: m/s2.
         blunder_sigmas: distance of a keypoint, in its standard deviations, at which it loses half of its weight.
@@ -39,7 +41,7 @@ class MotionPrior:
 
     rate: float = 5.0
     acceleration: float = 150.0
-    posture: float = 10.0
+    sharing: float = 0.15
     root_speed: float = 5.0
     root_acceleration: float = 40.0
     blunder_sigmas: float = 6.0
@@ -53,6 +55,20 @@ class State:
     root: np.ndarray
     t: np.ndarray
 
+    def fade_in(self, before: "State") -> None:
+        """Go over from `before`, which has the first frames too, by a blend; limits still hold."""
+        count = len(before.q)
+        share = (np.arange(count) + 1) / (count + 1)
+        share = share * share * (3 - 2 * share)
+
+        def blend(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+            weight = share.reshape(-1, *[1] * (new.ndim - 1))
+            return (1 - weight) * old + weight * new
+
+        self.q[:count] = blend(before.q, self.q[:count])
+        self.root[:count] = nearest_rotation(blend(before.root, self.root[:count]))
+        self.t[:count] = blend(before.t, self.t[:count])
+
 
 class SequenceProblem:
     """The problem for `mv3d.geometry.damping.minimise`."""
@@ -61,12 +77,13 @@ class SequenceProblem:
         self.state, self._targets = state, targets
         self._chain, self._limits = body.chain(), body.limits
         self._scale2 = prior.blunder_sigmas**2
-        self._centre = np.concatenate([f.neutral for f in body.freedom])
-        angles = len(self._centre)
-        self._pull = np.full(angles, prior.posture**-2)
-        self._rate = np.array([*[prior.root_speed**-2] * 3, *[prior.rate**-2] * (3 + angles)])
-        self._bend = np.array([*[prior.root_acceleration**-2] * 3, *[prior.acceleration**-2] * (3 + angles)])
-        self._h = np.diff(targets.times)
+        centre = np.concatenate([f.neutral for f in body.freedom])
+        angles = len(centre)
+        rate = np.array([*[prior.root_speed**-2] * 3, *[prior.rate**-2] * (3 + angles)])
+        bend = np.array([*[prior.root_acceleration**-2] * 3, *[prior.acceleration**-2] * (3 + angles)])
+        pull = np.concatenate([f.posture_precision for f in body.freedom])
+        h = np.diff(targets.times)
+        self._priors = (centre, h, pull, rate, bend, _CLOCK, body.shared_angles, prior.sharing**-2)
         self._n, frames = 6 + angles, len(targets.times)
         columns = self._n * frames
         # A hinge more than two frames away has no entry: the band is as wide as the stencil of the acceleration.
@@ -80,10 +97,7 @@ class SequenceProblem:
         s, t = self.state, self._targets
         args = (t.position, t.information, self._scale2)
         sequence_kernels.data_equations(self._chain, s.q, s.root, s.t, *args, self._band, self._g)
-        d = self._increments(s)
-        sequence_kernels.prior_equations(
-            d, s.q, self._centre, self._h, self._pull, self._rate, self._bend, _CLOCK, self._band, self._g
-        )
+        sequence_kernels.prior_equations(self._increments(s), s.q, *self._priors, self._band, self._g)
         return self._cost(s)
 
     def try_step(self, damping: float) -> float | None:
@@ -114,16 +128,13 @@ class SequenceProblem:
     def _cost(self, s: State) -> float:
         t = self._targets
         data = sequence_kernels.sequence_cost(self._chain, s.q, s.root, s.t, t.position, t.information, self._scale2)
-        prior = sequence_kernels.prior_cost(
-            self._increments(s), s.q, self._centre, self._h, self._pull, self._rate, self._bend, _CLOCK
-        )
-        return data + prior
+        return data + sequence_kernels.prior_cost(self._increments(s), s.q, *self._priors)
 
 
 def solve(body: Body, targets: Targets, prior: MotionPrior, start: State, iterations: int) -> tuple[State, Outcome]:
     """The poses of least cost from `start`."""
     problem = SequenceProblem(body, targets, prior, start)
-    outcome = minimise(problem, max_iterations=iterations, tolerance=1e-5)
+    outcome = minimise(problem, max_iterations=iterations, tolerance=_TOLERANCE)
     return problem.state, outcome
 
 
@@ -142,11 +153,11 @@ def tracked(body: Body, targets: Targets, prior: MotionPrior, root: np.ndarray, 
     at = np.unique(np.append(np.arange(0, frames, hop), frames - 1))
     neutral = np.concatenate([f.neutral for f in body.freedom])
     q, roots, places = np.zeros((len(at), len(neutral))), root[at].copy(), t[at].copy()
-    pull = np.full(len(neutral), (prior.rate / _TRACKED_HZ) ** -2)
-    scale2 = prior.blunder_sigmas**2
+    posture = np.concatenate([f.posture_precision for f in body.freedom])
+    rate = np.full(len(neutral), (prior.rate / _TRACKED_HZ) ** -2)
     pose_kernels.track(
-        *(body.chain(), body.limits, targets.position[at], targets.information[at], scale2, pull, neutral),
-        *(q, roots, places, _TRACK_STEPS),
+        *(body.chain(), body.limits, targets.position[at], targets.information[at], prior.blunder_sigmas**2),
+        *(posture, rate, neutral, q, roots, places, _TRACK_STEPS),
     )
     return _between(State(q, roots, places), at, frames)
 

@@ -12,7 +12,7 @@ class StretchConfig:
 
     Attributes:
         frames: of a window.
-        margin: frames on either side that are solved with it and left to the neighbour.
+        margin: frames on either side that are solved with it; there it fades into the neighbour.
         pieces: of a longer recording, from which lengths are learnt.
         piece_frames: frames of each.
     """
@@ -25,25 +25,15 @@ class StretchConfig:
     def __post_init__(self) -> None:
         if min(self.frames, self.margin, self.pieces, self.piece_frames) < 1:
             raise ValueError("frames, margin, pieces and piece_frames must be at least 1")
+        if 4 * self.margin > self.frames:
+            raise ValueError("margin must be at most a quarter of frames: three windows cannot fade at once")
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Frames that are solved together, and which of them (counted within) are kept."""
-
-    solved: slice
-    kept: slice
-
-
-def windows(count: int, config: StretchConfig) -> list[Window]:
-    """Windows that cover `count` frames, each kept once."""
+def windows(count: int, config: StretchConfig) -> list[slice]:
+    """Windows that cover `count` frames, each reaching into its neighbours by the margin."""
     parts = max(1, -(-count // config.frames))
     edges = np.linspace(0, count, parts + 1).astype(int).tolist()
-    out = []
-    for first, last in pairwise(edges):
-        start, stop = max(first - config.margin, 0), min(last + config.margin, count)
-        out.append(Window(slice(start, stop), slice(first - start, last - start)))
-    return out
+    return [slice(max(a - config.margin, 0), min(b + config.margin, count)) for a, b in pairwise(edges)]
 
 
 def pieces(count: int, config: StretchConfig) -> list[slice]:
