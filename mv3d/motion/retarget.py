@@ -52,8 +52,8 @@ def _fingers(pattern: str, fingers: dict[str, str], phalanges: tuple[str, str, s
     }
 
 
-_SAME = dict(zip(_FINGERS, _FINGERS, strict=True))
-_LOWER = {finger: finger.lower() for finger in _FINGERS}
+_SAME: dict[str, str] = dict(zip(_FINGERS, _FINGERS, strict=True))
+_LOWER: dict[str, str] = {finger: finger.lower() for finger in _FINGERS}
 
 MIXAMO = Retarget(
     "mixamo",
