@@ -126,6 +126,6 @@ def _butterworth(x: np.ndarray, order: int, cutoff: float, rate: float) -> np.nd
             f"a cut-off of {cutoff:g} Hz is too high for {rate:.4g} frames per second; "
             f"{0.99 * rate / 2 * cutoff / each:.3g} Hz are possible"
         )
-    sections = butter(order, each, fs=rate, output="sos")
+    sections = np.asarray(butter(order, each, fs=rate, output="sos"))
     padding = min(3 * (2 * len(sections) + 1), len(x) - 1)
     return sosfiltfilt(sections, x, axis=0, padlen=padding)
