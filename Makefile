@@ -6,12 +6,15 @@ ARGS ?=
 PIP_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Programs that tests/consumers asks; they are kept apart, since some want other versions of what mv3d uses.
+CONSUMERS := .venv-consumers/bin
+CONSUMER_PACKAGES := bpy
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-consumers lint format clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
 
 demo: $(INSTALLED)  ## the whole chain on a real recording (ARGS=--synthetic needs no network)
 	$(BIN)/mv3d demo $(ARGS)
@@ -19,6 +22,11 @@ demo: $(INSTALLED)  ## the whole chain on a real recording (ARGS=--synthetic nee
 test: lint  ## linter, format, types, all tests
 	@scripts/install_system_libraries.sh $(BIN)/python opencv-doc  # real pictures of chessboards
 	$(BIN)/pytest
+
+test-consumers: $(INSTALLED)  ## exports opened in the programs that they are for (Blender, ...; hundreds of MB)
+	test -x $(CONSUMERS)/python || $(PYTHON) -m venv .venv-consumers
+	$(CONSUMERS)/python -m pip install --disable-pip-version-check -q $(PIP_FLAGS) $(CONSUMER_PACKAGES)
+	MV3D_CONSUMERS_PYTHON=$(CONSUMERS)/python $(BIN)/pytest tests/consumers
 
 lint: $(INSTALLED)  ## linter, format and types without the tests
 	$(BIN)/ruff check .
@@ -30,7 +38,7 @@ format: $(INSTALLED)  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment, caches and the demo's results
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis demo_session demo_synthetic
+	rm -rf .venv .venv-consumers .pytest_cache .ruff_cache .hypothesis demo_session demo_synthetic
 	find mv3d calib tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt
