@@ -17,6 +17,7 @@ from mv3d import (
     commands,
     export_commands,
     pose2d_commands,
+    session_commands,
     viewing_commands,
 )
 from mv3d.errors import Mv3dError
@@ -30,6 +31,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "board": calibration_commands.board,
     "calibrate": calibration_commands.calibrate,
     "record": capture_commands.record,
+    "session": {"info": session_commands.info, "repair": session_commands.repair},
     "run": commands.run,
     "pose2d": commands.pose2d,
     "reconstruct": commands.reconstruct,

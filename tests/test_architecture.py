@@ -25,7 +25,7 @@ _ROOM_OF_MODULE = {
     **dict.fromkeys(
         (
             *("calibration_commands", "capture_commands", "commands", "export_commands", "pose2d_commands"),
-            *("viewing_commands", "recording_screen", "demo", "demo_calibration", "demonstration"),
+            *("viewing_commands", "recording_screen", "session_commands", "demo", "demo_calibration", "demonstration"),
             "settings",
         ),
         "cli",

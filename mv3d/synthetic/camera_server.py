@@ -12,8 +12,8 @@ Fault = Literal["stall", "close", "garbage", "truncated", "resize", "wrong-lengt
 
 _BOUNDARY = "mv3dframe"
 _STALL_SECONDS = 1.0
-# Later than this share of an interval, and a camera would rather send its next picture.
-_LATE = 1.0
+# A camera holds so many pictures for a taker that is slow; then it goes on with the newest.
+_HELD = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,9 +106,10 @@ class CameraServer:
         number = max(0, int((time.monotonic() - self.epoch) * camera.fps) + 1)
         while not self._closed.is_set() and (camera.frames is None or number < camera.frames):
             time.sleep(max(0.0, self.due(number) - time.monotonic()))
-            late = int((time.monotonic() - self.due(number)) * camera.fps / _LATE)
-            self.skipped += late
-            number += late
+            late = int((time.monotonic() - self.due(number)) * camera.fps)
+            if late > _HELD:
+                self.skipped += late
+                number += late
             # A fault happens once, not again to the client that comes back.
             fault = camera.faults.get(number) if number not in self._done else None
             self._done.add(number) if fault else None
