@@ -30,6 +30,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "demo": commands.demo,
     "board": calibration_commands.board,
     "calibrate": calibration_commands.calibrate,
+    "cameras": capture_commands.cameras,
     "record": capture_commands.record,
     "session": {"info": session_commands.info, "repair": session_commands.repair},
     "run": commands.run,
