@@ -40,6 +40,7 @@ class BaslerSource:
         """The camera runs freely."""
 
     def read(self) -> CapturedFrame | DamagedFrame | None:
+        """Wait for a frame; it is the SDK's memory until it is copied."""
         try:
             result = self._camera.RetrieveResult(self._timeout_ms, pylon.TimeoutHandling_ThrowException)
         except genicam.GenericException as error:
@@ -48,20 +49,21 @@ class BaslerSource:
         try:
             if not result.GrabSucceeded():
                 return DamagedFrame(arrival, result.ErrorDescription)
-            image, stamp = result.Array.copy(), result.TimeStamp / 1e9
-            return CapturedFrame(
-                arrival, image, (image.shape[1], image.shape[0]), device_time=stamp, number=result.BlockID
-            )
+            image, size, stamp = result.Array.copy(), (result.Width, result.Height), result.TimeStamp / 1e9
+            return CapturedFrame(arrival, image, size, device_time=stamp, number=result.BlockID)
         finally:
             result.Release()
 
     def close(self) -> None:
+        """Let go of the camera."""
         self._camera.Close()
 
 
 def open_camera(address: str, settings: SourceSettings) -> BaslerSource:
+    """Open basler:SERIAL."""
     return BaslerSource(address, settings)
 
 
 def list_cameras() -> list[tuple[str, str]]:
+    """Serial number and model of every camera."""
     return [(d.GetSerialNumber(), d.GetModelName()) for d in pylon.TlFactory.GetInstance().EnumerateDevices()]

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -179,7 +180,7 @@ def _manual_exposure() -> float:
     return _MANUAL_EXPOSURE.get(platform.system(), _OTHER_MANUAL_EXPOSURE)
 
 
-def open_silently(device: int | str, open_capture: OpenCapture) -> cv2.VideoCapture:
+def open_silently(device: int | str, open_capture: OpenCapture) -> Any:
     """Open a device without OpenCV's own words on standard error; the caller has a better one."""
     before = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

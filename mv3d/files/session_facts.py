@@ -78,6 +78,7 @@ def session_facts(root: Path) -> SessionFacts:
     if len(readable) > 1:
         timeline = match_times(readable)
         together = float(timeline.present.all(1).mean())
+        assert timeline.time_shift is not None
         shift = np.where(timeline.present, np.abs(timeline.time_shift), np.nan)
         apart = np.array([np.nanmedian(s) if np.isfinite(s).any() else np.nan for s in shift.T])
     there = (("rig", session.rig), ("keypoints", session.pose2d), ("skeleton", session.pose3d))

@@ -53,6 +53,8 @@ class _Camera:
             GrabSucceeded=lambda good=self.frame != 5: good,
             ErrorDescription="incompletely grabbed",
             Array=image,
+            Width=SIZE[0],
+            Height=SIZE[1],
             TimeStamp=7_000_000_000 + self.frame * 10_000_000,
             BlockID=self.frame,
             Release=lambda: None,
