@@ -32,7 +32,12 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "calibrate": calibration_commands.calibrate,
     "cameras": capture_commands.cameras,
     "record": capture_commands.record,
-    "session": {"info": session_commands.info, "repair": session_commands.repair},
+    "session": {
+        "info": session_commands.info,
+        "repair": session_commands.repair,
+        "trim": session_commands.trim,
+        "import": session_commands.import_videos,
+    },
     "run": commands.run,
     "pose2d": commands.pose2d,
     "reconstruct": commands.reconstruct,

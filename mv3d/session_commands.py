@@ -1,8 +1,10 @@
 """Commands on the folder of a session; see `mv3d.commands` for what a command is."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import tyro
 
 from mv3d.commands import Lines, Session
 
@@ -67,3 +69,60 @@ def _repaired_line(done: "Finished") -> str:
     work += [f"{done.rows_added} frame times added"] if done.rows_added else []
     work += [f"{done.rows_removed} frame times without a frame removed"] if done.rows_removed else []
     return f"{done.path}: {len(done.times)} frames, {', '.join(work)}"
+
+
+def trim(session: Session, out: Path, start: float = 0.0, end: float | None = None, overwrite: bool = False) -> Lines:
+    """Cut a span of time out of a session into a new one, nothing encoded anew; cameras.yaml comes along.
+
+    A video begins at the key frame before --start, if that is no key frame itself.
+
+    Args:
+        session: the session folder; it stays as it is.
+        out: folder of the new session.
+        start: seconds, as `mv3d session info` tells them.
+        end: seconds; the end of the session by default.
+        overwrite: write into a folder that is not empty.
+    """
+    from mv3d.files.session_trim import trim_session
+
+    trimmed = trim_session(session, out, start, end, overwrite)
+    return [f"{out}", *(f"  {t.camera}: {t.frames} frames, {t.start:.2f} to {t.end:.2f} s" for t in trimmed)]
+
+
+def import_videos(
+    source: tyro.conf.Positional[Path],
+    session: Session,
+    layout: Literal["cameras", "side-by-side", "consecutive"] = "cameras",
+    views: int = 2,
+    fps: float = 30.0,
+    align: Literal["none", "sound", "flash"] = "none",
+    codec: Literal["h264", "ffv1"] = "h264",
+    overwrite: bool = False,
+) -> Lines:
+    """Make a session of videos from phones and action cameras, or of OpenPose's layouts of several views.
+
+    Args:
+        source: folder with one video, or one folder of images, per camera; or what --layout says.
+        session: folder of the session to make.
+        layout: cameras; side-by-side: one video (or folder of images) whose pictures show all views from left to right;
+            consecutive: a folder of images of all views in turn, as OpenPose's --3d_views takes them.
+        views: how many views are in it, for the last two.
+        fps: frames per second of images.
+        align: lay the cameras' clocks over each other by what all heard (sound) or saw (flash), a clap or a lamp that
+            is switched on.
+        codec: of views that are cut out; ffv1 is without loss.
+        overwrite: write into a session that holds videos.
+    """
+    from mv3d.capture.importing import ImportConfig, import_session
+    from mv3d.errors import ConfigError
+
+    if not 0 < fps < float("inf"):
+        raise ConfigError(f"--fps is {fps:g}; a positive number is wanted")
+    imported = import_session(source, session, ImportConfig(layout, views, fps, align, codec), overwrite)
+    lines = [f"{path}" for path in imported.videos.values()]
+    lines += [
+        f"{name}: {found.offset * 1e3:+.1f} ms"
+        for name, found in imported.alignments.items()
+        if np.isfinite(found.ratio)
+    ]
+    return [*lines, *(f"note: {note}" for note in imported.notes)]

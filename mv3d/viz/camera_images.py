@@ -48,8 +48,9 @@ class CameraImages:
             name: frames_at(videos[name].timestamps + offsets.get(name, 0.0), poses3d.timestamps)
             for name in self._streams
         }
+        hidden = faces_of or {}
         self._faces = {
-            name: face_regions(faces_of[name], videos[name].size[1]) for name in (self._streams if faces_of else ())
+            name: face_regions(hidden[name], videos[name].size[1]) for name in self._streams if name in hidden
         }
         self._rig = rig
         self._views: dict[str, IdealView] = {}
