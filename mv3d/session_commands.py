@@ -7,6 +7,7 @@ import numpy as np
 import tyro
 
 from mv3d.commands import Lines, Session
+from mv3d.settings import Settings
 
 if TYPE_CHECKING:
     from mv3d.files.recorded_video import Finished
@@ -71,7 +72,15 @@ def _repaired_line(done: "Finished") -> str:
     return f"{done.path}: {len(done.times)} frames, {', '.join(work)}"
 
 
-def trim(session: Session, out: Path, start: float = 0.0, end: float | None = None, overwrite: bool = False) -> Lines:
+def trim(
+    session: Session,
+    out: Path,
+    start: float = 0.0,
+    end: float | None = None,
+    blur_faces: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> Lines:
     """Cut a span of time out of a session into a new one, nothing encoded anew; cameras.yaml comes along.
 
     A video begins at the key frame before --start, if that is no key frame itself.
@@ -81,11 +90,18 @@ def trim(session: Session, out: Path, start: float = 0.0, end: float | None = No
         out: folder of the new session.
         start: seconds, as `mv3d session info` tells them.
         end: seconds; the end of the session by default.
+        blur_faces: make faces unrecognisable where the keypoints of pose2d/ say that they are; encodes anew.
         overwrite: write into a folder that is not empty.
+        quiet: no progress bar.
     """
-    from mv3d.files.session_trim import trim_session
+    if blur_faces:
+        from mv3d.blurring import blur_session
 
-    trimmed = trim_session(session, out, start, end, overwrite)
+        trimmed = blur_session(session, out, start, end, overwrite, Settings(quiet=quiet).progress)
+    else:
+        from mv3d.files.session_trim import trim_session
+
+        trimmed = trim_session(session, out, start, end, overwrite)
     return [f"{out}", *(f"  {t.camera}: {t.frames} frames, {t.start:.2f} to {t.end:.2f} s" for t in trimmed)]
 
 

@@ -41,23 +41,31 @@ def trim_session(root: Path, out: Path, start: float, end: float | None, overwri
         SessionError: no such session, nothing in the span, or `out` is not empty.
         VideoError: a video cannot be read or cut.
     """
-    session = Session(root)
     refuse_overwriting(out, overwrite)
-    videos = {name: probe_video(path) for name, path in find_sources(session.videos).items()}
+    spans = spans_of(root, start, end)
+    with written_together(out) as folder:
+        videos = Session(folder).videos
+        trimmed = [_cut(video, videos, name, first, stop, start) for name, (video, first, stop) in spans.items()]
+        if Session(root).rig.is_file():
+            shutil.copyfile(Session(root).rig, Session(folder).rig)
+    return trimmed
+
+
+def spans_of(root: Path, start: float, end: float | None) -> dict[str, tuple[VideoInfo, int, int]]:
+    """Each camera's video with its first frame in a span of time and the one after the last; none without frames in it.
+
+    Raises:
+        SessionError: no such session, or no camera has a frame in the span.
+        VideoError: a video cannot be read.
+    """
+    videos = {name: probe_video(path) for name, path in find_sources(Session(root).videos).items()}
     stop = np.inf if end is None else end
     spans = {name: np.searchsorted(v.timestamps, [start, stop]) for name, v in videos.items()}
-    if not any(last > first for first, last in spans.values()):
+    found = {name: (videos[name], int(a), int(b)) for name, (a, b) in spans.items() if b > a}
+    if not found:
         covered = min(v.timestamps[0] for v in videos.values()), max(v.timestamps[-1] for v in videos.values())
         raise SessionError(f"{root}: nothing from {start:g} to {stop:g} s; it has {covered[0]:g} to {covered[1]:g} s")
-    with written_together(out) as folder:
-        trimmed = [
-            _cut(videos[name], Session(folder).videos, name, int(first), int(last), start)
-            for name, (first, last) in spans.items()
-            if last > first
-        ]
-        if session.rig.is_file():
-            shutil.copyfile(session.rig, Session(folder).rig)
-    return trimmed
+    return found
 
 
 def _cut(video: VideoInfo, folder: Path, name: str, first: int, last: int, start: float) -> Trimmed:

@@ -12,6 +12,8 @@ _HEAD = frozenset({"Nose", "REye", "LEye", "REar", "LEar", "Head", "HeadTop", "U
 # Radius of what is hidden as a multiple of lengths that a detector finds: heads are 15 cm wide and 24 cm high, ears
 # 15 cm apart, nose and neck 20 cm, shoulders 35 cm. Hair and chin are to be inside, and keypoints are off by a few cm.
 _OF_SPREAD, _OF_NECK, _OF_SHOULDERS = 1.2, 0.8, 0.5
+# A head is an eighth of a person; what is seen of them may be less than all.
+_OF_PERSON = 0.08
 # Where nothing but one point is known: this share of the image's height.
 _LEAST = 0.03
 # A face that is not found for a moment is where it was: so long before and after, s.
@@ -106,6 +108,8 @@ def _circle(xy: np.ndarray, score: np.ndarray, seen: list[int], names: Sequence[
     points = xy[seen].astype(float)
     centre = points.mean(0)
     radii = [_LEAST * height, _OF_SPREAD * float(np.linalg.norm(points[:, None] - points, axis=-1).max())]
+    known = xy[(score > 0) & np.isfinite(xy).all(1)]
+    radii.append(_OF_PERSON * float(np.ptp(known, axis=0).max()))
     for first, second, factor in (("Nose", "Neck", _OF_NECK), ("RShoulder", "LShoulder", _OF_SHOULDERS)):
         if first in names and second in names:
             a, b = names.index(first), names.index(second)

@@ -11,11 +11,13 @@ import pytest
 
 from mv3d.capture.alignment import Track, align
 from mv3d.cli import main
+from mv3d.data.poses import Poses2D
 from mv3d.data.rig import Rig
+from mv3d.data.skeletons import COCO_18
 from mv3d.errors import Mv3dError
 from mv3d.files.container import read_contents
 from mv3d.files.recording import open_recording
-from mv3d.files.video import probe_video, read_frames
+from mv3d.files.video import VideoWriter, probe_video, read_frames
 from mv3d.synthetic.frame_codes import draw_number, read_number
 from mv3d.synthetic.rigs import camera_ring
 
@@ -233,6 +235,35 @@ def test_trimmed_without_encoding(session: Path, tmp_path: Path) -> None:
         for number, (_, image) in zip(numbers, read_frames(tmp_path / f"t/videos/{name}.mkv"), strict=True):
             np.testing.assert_array_equal(image, original[number])
     assert len(open_recording(tmp_path / "t").timeline) >= 25
+
+
+def test_trimmed_with_blurred_faces(session: Path, tmp_path: Path, refused) -> None:
+    out = tmp_path / "b"
+    arguments = ["session", "trim", session, "--out", out, "--start", "0.99", "--blur-faces", "--quiet"]
+    assert "no keypoints to find faces by" in refused(*arguments)
+    names = [path.stem for path in (session / "videos").iterdir()]
+    for name in names:
+        xy, score = np.full((60, 1, 18, 2), np.nan, np.float32), np.zeros((60, 1, 18), np.float32)
+        for joint, x in ((0, 20), (16, 12), (17, 28)):  # nose and ears
+            xy[:, 0, joint], score[:, 0, joint] = (x, 70), 0.9
+        Poses2D(COCO_18, xy, score, np.arange(60) / 25).save(session / f"pose2d/{name}.npz")
+        # Something to be recognised, around the nose.
+        noise = np.random.default_rng(0).integers(0, 255, (7, 7, 3), dtype=np.uint8)
+        with VideoWriter(session / f"videos/{name}.mp4", 25.0) as writer:
+            for number in range(60):
+                image = _picture(number)
+                image[60:80, 10:30] = cv2.resize(noise, (20, 20), interpolation=cv2.INTER_NEAREST)
+                writer.write(image)
+    main([str(a) for a in arguments])
+    for name in names:
+        shown = [image for _, image in read_frames(out / f"videos/{name}.mp4")]
+        assert [read_number(image) for image in shown] == list(range(25, 60))
+        np.testing.assert_allclose(probe_video(out / f"videos/{name}.mp4").timestamps[0], 0.01, atol=1e-6)
+        _, original = next(iter(read_frames(session / f"videos/{name}.mp4", 25)))
+        changed = np.abs(shown[0].astype(int) - original.astype(int))
+        # The grey levels of the pattern differ by 70; codecs by a few.
+        assert changed[60:80, 10:30].mean() > 20
+        assert changed[:, 60:].mean() < 5
 
 
 def test_trim_says_what_is_there(session: Path, tmp_path: Path, refused) -> None:
