@@ -8,7 +8,7 @@ from scipy.ndimage import median_filter
 
 # A frame that came late is followed by frames that come fast; only what is still
 # missing this many frames later is lost.
-_LOOK_AHEAD = 5
+_LOOK_AHEAD = 15
 # The interval is that of the frames around: cameras change their rate with the light.
 _LOCAL = 61
 # A camera's clock and ours run apart evenly over much longer than this, s.
