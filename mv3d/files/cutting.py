@@ -53,7 +53,7 @@ def _copy(source: Path, target: Path, wanted: set[int], start: int) -> None:
         packets = (p for p in container.demux(stream) if p.size and p.pts is not None)
         for count, packet in enumerate(packets):
             if count in wanted:
-                packet.pts -= start
+                packet.pts = (packet.pts or 0) - start
                 packet.dts = None if packet.dts is None else packet.dts - start
                 packet.stream = copy
                 out.mux(packet)
