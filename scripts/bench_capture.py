@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from mv3d.capture.addresses import CameraAddress
-from mv3d.capture.frames import SourceSettings
+from mv3d.capture.encoder import FrameEncoder
+from mv3d.capture.frames import CapturedFrame, SourceSettings
 from mv3d.capture.recorder import Recorder, RecorderConfig, open_recorder
 from mv3d.files.frame_times import read_frame_times, timestamps_path
 from mv3d.files.session_repair import repair_session
@@ -139,6 +140,21 @@ def _judged(path: Path, epoch: float, fps: float) -> dict[str, Any]:
     }
 
 
+def bench_encoder(size: tuple[int, int], frames: int = 60) -> dict[str, Any]:
+    """Frames a second of processor time from JPEG to H.264, one thread: what a core holds, whatever else runs on it."""
+    pictures = NumberedJpegs(size, quality=90)
+    encoder = FrameEncoder("h264", size, 30.0, jpeg=True, threads=1)
+    packed = [CapturedFrame(0.0, pictures(number), size) for number in range(frames)]
+    started = time.process_time()
+    written = sum(len(data) for k, frame in enumerate(packed) for data, _ in encoder.encode(frame, k * 33_333))
+    spent = time.process_time() - started
+    return {
+        "size": list(size),
+        "fps_per_core": round(frames / spent, 1),
+        "kb_per_frame": round(written / frames / 1e3, 1),
+    }
+
+
 def bench_fault(fault: str, folder: Path) -> dict[str, Any]:
     """One fault in each camera's stream, in the middle of a recording."""
     root, fps, at = Path(tempfile.mkdtemp(dir=folder)), 30.0, 150
@@ -219,12 +235,13 @@ def main() -> None:
         rates = ((_VGA, 30.0), (_FULL_HD, 15.0))
         results["passthrough"] = [bench_rate(s, f, arguments.minutes * 60, "auto", arguments.folder) for s, f in rates]
     if arguments.only in (None, "h264"):
+        results["encoder"] = [bench_encoder(size) for size in (_VGA, _FULL_HD)]
         results["h264"] = [bench_rate(s, f, 20.0, "h264", arguments.folder) for s, f in _H264]
     if arguments.only in (None, "faults"):
         faults = [bench_fault(fault, arguments.folder) for fault in _FAULTS]
         results["faults"] = [*faults, bench_kill(arguments.folder), bench_full_disk(arguments.folder)]
         results["faults"] = [fault for fault in results["faults"] if fault]
-    for name in ("passthrough", "h264", "faults"):
+    for name in ("passthrough", "encoder", "h264", "faults"):
         if name in results:
             _table(results[name])
     arguments.out.write_text(json.dumps(results, indent=1))
