@@ -12,8 +12,6 @@ Fault = Literal["stall", "close", "garbage", "truncated", "resize", "wrong-lengt
 
 _BOUNDARY = "mv3dframe"
 _STALL_SECONDS = 1.0
-# A camera holds so many pictures for a taker that is slow; then it goes on with the newest.
-_HELD = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +26,7 @@ class SimulatedCamera:
         other_picture: JPEG of another size, from a "resize" on.
         login: "user:password" that is asked for; empty for none.
         timestamps: whether each picture comes with its time (X-Timestamp).
+        held: so many pictures wait for a taker that is slow; then the camera goes on with the newest.
     """
 
     picture: Callable[[int], bytes]
@@ -37,6 +36,7 @@ class SimulatedCamera:
     other_picture: Callable[[int], bytes] | None = None
     login: str = ""
     timestamps: bool = False
+    held: int = 8
 
 
 class CameraServer:
@@ -107,7 +107,7 @@ class CameraServer:
         while not self._closed.is_set() and (camera.frames is None or number < camera.frames):
             time.sleep(max(0.0, self.due(number) - time.monotonic()))
             late = int((time.monotonic() - self.due(number)) * camera.fps)
-            if late > _HELD:
+            if late > camera.held:
                 self.skipped += late
                 number += late
             # A fault happens once, not again to the client that comes back.

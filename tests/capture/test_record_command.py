@@ -135,9 +135,9 @@ def test_a_lost_frame_is_absent_at_its_instant_only(tmp_path: Path, serve: Serve
 
     def enough(recorder: Recorder) -> bool:
         if recorder.cameras[1].counts.written > 8 and not faults:
-            soon = int(recorder.cameras[1].counts.received + _first_number(recorder)) + 15
+            soon = int(recorder.cameras[1].counts.received + _first_number(recorder)) + 50
             faults.update(dict.fromkeys((soon, soon + 1, soon + 6), "skip"))
-        return recorder.cameras[1].counts.written > 50
+        return recorder.cameras[1].counts.written > 90
 
     with open_recorder(tmp_path, addresses, RecorderConfig()) as recorder:
         recorder.start()
