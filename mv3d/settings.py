@@ -25,6 +25,7 @@ class Settings:
         refine_rig: correct the cameras by the skeletons before the reconstruction, in cameras.refined.yaml:
             image-shift, extrinsics or focal.
         allow_empty_views: go on when a camera never sees the performer.
+        blur_faces: make faces unrecognisable in overlay and report, where the keypoints say that they are.
         quiet: no progress bars and no summary.
     """
 
@@ -35,6 +36,7 @@ class Settings:
     people: int | Literal["all"] | None = None
     refine_rig: Literal["image-shift", "extrinsics", "focal"] | None = None
     allow_empty_views: bool = False
+    blur_faces: bool = False
     quiet: bool = False
 
     def load(self) -> "Config":
@@ -51,7 +53,8 @@ class Settings:
             allow_empty_views=self.allow_empty_views or reconstruct.allow_empty_views,
         )
         rig_check = replace(config.rig_check, refine=self.refine_rig or config.rig_check.refine)
-        return replace(config, pose2d=pose2d, reconstruct=reconstruct, rig_check=rig_check)
+        output = replace(config.output, blur_faces=self.blur_faces or config.output.blur_faces)
+        return replace(config, output=output, pose2d=pose2d, reconstruct=reconstruct, rig_check=rig_check)
 
     def _wanted_people(self, people: "PeopleConfig") -> "PeopleConfig":
         from mv3d.errors import ConfigError
