@@ -8,10 +8,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-consumers lint format clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
 
 demo: $(INSTALLED)  ## the whole chain on a real recording (ARGS=--synthetic needs no network)
 	$(BIN)/mv3d demo $(ARGS)
@@ -19,6 +19,10 @@ demo: $(INSTALLED)  ## the whole chain on a real recording (ARGS=--synthetic nee
 test: lint  ## linter, format, types, all tests
 	@scripts/install_system_libraries.sh $(BIN)/python opencv-doc  # real pictures of chessboards
 	$(BIN)/pytest
+
+test-consumers: $(INSTALLED)  ## exports opened in Blender, OpenSim and the glTF validator, which it installs once
+	PIP_FLAGS="$(PIP_FLAGS)" scripts/install_consumers.sh $(BIN)/python
+	$(BIN)/pytest tests/consumers
 
 lint: $(INSTALLED)  ## linter, format and types without the tests
 	$(BIN)/ruff check .
