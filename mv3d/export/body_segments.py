@@ -102,12 +102,11 @@ def _segment(
     armature: Armature, driver: int, start: np.ndarray, end: np.ndarray, scale: float, child: int | None
 ) -> Segment:
     name = _without_side(armature.joints[driver])
-    radii, flat = _thickness(
-        name, child and _without_side(armature.joints[child]), float(np.linalg.norm(end - start)), scale
-    )
+    length = float(np.linalg.norm(end - start))
+    other = None if child is None else _without_side(armature.joints[child])
+    radii, flat = _thickness(name, other, length, scale)
     if child is None:
         # The tip is where the body ends, not where its last cap begins.
-        length = float(np.linalg.norm(end - start))
         end = end - (end - start) * min(0.8, radii[-1] / max(length, 1e-9))
     if name == "Ankle" and child is None:
         start = _heel(start, end)
