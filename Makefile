@@ -34,7 +34,7 @@ format: $(INSTALLED)  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment, caches and the demo's results
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis demo_session demo_synthetic
+	rm -rf .venv .venv-consumers .pytest_cache .ruff_cache .hypothesis demo_session demo_synthetic
 	find mv3d calib tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt

@@ -11,7 +11,14 @@ from contextlib import suppress
 
 import tyro
 
-from mv3d import calibration_commands, capture_commands, commands, export_commands, pose2d_commands
+from mv3d import (
+    calibration_commands,
+    capture_commands,
+    commands,
+    export_commands,
+    pose2d_commands,
+    viewing_commands,
+)
 from mv3d.errors import Mv3dError
 
 # What a shell reports of programs ended by SIGINT and SIGPIPE.
@@ -26,9 +33,9 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "run": commands.run,
     "pose2d": commands.pose2d,
     "reconstruct": commands.reconstruct,
-    "view": commands.view,
+    "view": viewing_commands.view,
     "export": export_commands.export,
-    "report": commands.report,
+    "report": viewing_commands.report,
     "rig": {"convert": commands.rig_convert},
     "models": {"list": pose2d_commands.models_list, "add": pose2d_commands.models_add},
     "eval": {"coco": pose2d_commands.eval_coco},

@@ -141,37 +141,6 @@ def reconstruct(
     return result_lines(result, settings)
 
 
-def view(session: Session, video: Path | None = None, overwrite: bool = False, quiet: bool = False) -> Lines:
-    """Show a session's skeleton in a window: space plays and stops, left and right step, drag turns.
-
-    Args:
-        session: the session folder.
-        video: write the scene to this MP4 instead of opening a window.
-        overwrite: replace the MP4 if it is already there.
-        quiet: no progress bar.
-    """
-    from mv3d import pipeline
-
-    if video is None:
-        pipeline.show_session(session)
-        return []
-    settings = Settings(quiet=quiet)
-    pipeline.render_session(session, video, overwrite=overwrite, progress=settings.progress)
-    return settings.unless_quiet([str(video)])
-
-
-def report(session: Session, settings: Settings = _DEFAULTS) -> Lines:
-    """Write report.html of a session again.
-
-    Args:
-        session: the session folder.
-        settings: shared settings.
-    """
-    from mv3d import pipeline
-
-    return settings.unless_quiet([str(pipeline.report_session(session, settings.load()))])
-
-
 def rig_convert(
     source: tyro.conf.Positional[Path],
     target: tyro.conf.Positional[Path],

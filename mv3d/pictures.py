@@ -18,6 +18,7 @@ from mv3d.files.recording import Recording
 from mv3d.files.video import probe_video, read_frames
 from mv3d.result import Result
 from mv3d.viz.grid import overlay_frames
+from mv3d.viz.moments import at_times
 from mv3d.viz.movie import write_movie
 from mv3d.viz.renderer import SceneError
 from mv3d.viz.report import write_report
@@ -52,7 +53,11 @@ def draw(
     """The videos that were asked for, in the session."""
     session, drawn = recording.session, Drawn({}, [], [])
     if config.overlay:
-        frames = overlay_frames(recording.images(), recording.rig, list(poses2d.values()), poses3d, outlines)
+        # Keypoints are at the cameras' own times, the images at those of the timeline.
+        times = recording.timeline.timestamps
+        offsets = zip(poses2d.values(), recording.time_offsets, strict=True)
+        seen = [at_times(poses, times, float(offset)) for poses, offset in offsets]
+        frames = overlay_frames(recording.images(), recording.rig, seen, poses3d, outlines)
         drawn.stills.extend(_movie(session.overlay_video, frames, poses3d, progress))
         drawn.outputs["overlay"] = session.overlay_video
     if config.scene:

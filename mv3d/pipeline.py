@@ -34,9 +34,6 @@ from mv3d.pose2d.models import model_named
 from mv3d.reconstruct.corrections import correction_notes
 from mv3d.reconstruct.views import reconstruct_views
 from mv3d.result import Result
-from mv3d.viz.movie import write_movie
-from mv3d.viz.viewer import render_scene
-from mv3d.viz.window import show
 
 _IN_SYNC = TimeOffsets()
 
@@ -218,20 +215,6 @@ def export_session(
         refuse_overwriting(path, overwrite)
     poses2d = read_keypoints(session.pose2d, rig.names) if session.pose2d.is_dir() else None
     return export_poses(poses3d, out, formats, name, rig, poses2d, options, check)
-
-
-def show_session(root: str | Path) -> None:
-    """Play a session's skeleton in a window until it is closed."""
-    _, rig, poses3d = load_reconstruction(root)
-    show(rig, poses3d)
-
-
-def render_session(root: str | Path, video: Path, *, overwrite: bool = False, progress: Progress = silent) -> None:
-    """Write a session's 3D scene to an MP4."""
-    _, rig, poses3d = load_reconstruction(root)
-    refuse_overwriting(video, overwrite)
-    pictures = progress(render_scene(rig, poses3d), len(poses3d), f"drawing {video.name}")
-    write_movie(video, pictures, poses3d.fps or 1.0)
 
 
 def report_session(root: str | Path, config: Config) -> Path:

@@ -25,8 +25,10 @@ def _modules(package: str) -> list[str]:
 install_import_hook([*_modules("mv3d"), *_modules("calib")], "beartype.beartype")
 
 # The hook must come before the first import of what it checks.
+from mv3d.data.motion import Armature, Motion  # noqa: E402
 from mv3d.data.rig import Rig  # noqa: E402
 from mv3d.data.skeletons import COCO_18  # noqa: E402
+from mv3d.geometry.rotations import rotation_from_vector  # noqa: E402
 
 _CANDIDATES = 6
 # Grey levels between codes in the pictures: a codec's error stays below half of it. So there are 32 frames at most.
@@ -150,3 +152,58 @@ def staged_estimator() -> type[StagedEstimator]:
 @pytest.fixture
 def coded() -> Callable[[int, int, tuple[int, int]], np.ndarray]:
     return coded_image
+
+
+_H, _C30 = np.sqrt(0.5), np.sqrt(0.75)
+_UPPER, _FORE, _HAND = 0.3, 0.25, 0.1
+_REACHES = np.array([_UPPER, _UPPER + _FORE, _UPPER + _FORE + _HAND])
+# What turns shoulder and elbow (rotation vectors, degrees), and where that puts elbow, wrist and tip from the shoulder.
+_KNOWN: tuple[tuple[str, tuple, tuple, np.ndarray], ...] = (
+    ("rest", (0, 0, 0), (0, 0, 0), np.outer(_REACHES, [1, 0, 0])),
+    ("30 about z", (0, 0, 30), (0, 0, 0), np.outer(_REACHES, [_C30, 0.5, 0])),
+    # A turn about the forearm itself moves nothing.
+    ("90 about z, twist", (0, 0, 90), (90, 0, 0), np.outer(_REACHES, [0, 1, 0])),
+    # The forearm rises as steeply as the upper arm falls.
+    (
+        "45 about y and back",
+        (0, 45, 0),
+        (0, -90, 0),
+        _H * np.array([[r, 0, r - 2 * _UPPER] for r in _REACHES]),
+    ),
+    # The middle angle of some order is a right one: gimbal lock.
+    ("lock about y", (0, 90, 0), (0, 0, 0), np.outer(_REACHES, [0, 0, -1])),
+    ("lock about x", (-90, 0, 0), (0, 0, 90), np.array([[_UPPER, 0, _UPPER - r] for r in _REACHES])),
+    ("lock about z", (0, 0, -90), (0, -90, 0), np.array([[0, -_UPPER, r - _UPPER] for r in _REACHES])),
+)
+
+
+@dataclass(frozen=True)
+class KnownMotion:
+    """An arm that turns by angles that are easy to check, one pose a frame at 50 fps, its root moving along y.
+
+    Attributes:
+        motion: joints Shoulder, Elbow and "Wrist joint"; the wrist has a tip.
+        places: elbow, wrist and tip in the world (frame, 3, 3) m, by hand.
+    """
+
+    motion: Motion
+    places: np.ndarray
+
+
+def _known_motion(mirrored: bool) -> KnownMotion:
+    """The mirror maps x to -x: places mirror; rotation vectors keep x and change the signs of y and z."""
+    flip = -1.0 if mirrored else 1.0
+    nowhere, x = np.full(3, np.nan), np.array([flip, 0.0, 0.0])
+    offsets = np.stack([0 * x, _UPPER * x, _FORE * x])
+    names = ("Shoulder", "Elbow", "Wrist joint")
+    armature = Armature("arm", names, (-1, 0, 1), offsets, np.stack([nowhere, nowhere, _HAND * x]))
+    vectors = np.radians([[shoulder, elbow, (0, 0, 0)] for _, shoulder, elbow, _ in _KNOWN]) * [1, flip, flip]
+    root = np.array([0.4, -0.2, 1.1]) + np.arange(len(_KNOWN))[:, None] * [0, 0.1, 0]
+    motion = Motion(armature, rotation_from_vector(vectors), root, np.arange(len(_KNOWN)) / 50)
+    return KnownMotion(motion, np.stack([places for *_, places in _KNOWN]) * [flip, 1, 1] + root[:, None])
+
+
+@pytest.fixture(params=[False, True], ids=["right", "mirrored"])
+def known_motion(request: pytest.FixtureRequest) -> KnownMotion:
+    """A motion with places known by hand, and its mirror image."""
+    return _known_motion(request.param)

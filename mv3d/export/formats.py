@@ -7,6 +7,7 @@ from pathlib import Path
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.errors import ConfigError
+from mv3d.export.bvh import write_bvh
 from mv3d.export.c3d import check_c3d, write_c3d
 from mv3d.export.json_file import write_json
 from mv3d.export.openpose_json import write_openpose_json
@@ -15,6 +16,7 @@ from mv3d.export.person_views import views_used
 from mv3d.export.tables import write_tidy_csv, write_wide_csv
 from mv3d.export.trc import write_trc
 from mv3d.files.writing import whole_file
+from mv3d.motion.fit import fit_motion
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,10 @@ def _c3d(job: Job) -> None:
     write_c3d(job.poses, job.path, job.placement, views)
 
 
+def _bvh(job: Job) -> None:
+    write_bvh(job.path, fit_motion(job.poses, job.person).motion, job.placement)
+
+
 FORMATS = {
     "trc": Format(
         "{name}.trc", lambda job: write_trc(job.poses, job.path, job.placement, job.person), units="mm", one_person=True
@@ -101,6 +107,7 @@ FORMATS = {
     "csv_tidy": Format("{name}_tidy.csv", lambda job: write_tidy_csv(job.poses, job.path, job.placement)),
     "json": Format("{name}.json", lambda job: write_json(job.poses, job.path, job.placement)),
     "npz": Format("{name}.npz", _npz, fixed=True),
+    "bvh": Format("{name}.bvh", _bvh, axes="y_up", units="cm", one_person=True),
     "openpose": Format(
         "openpose",
         lambda job: write_openpose_json(job.poses, job.path, job.name, job.rig, job.poses2d, job.placement),

@@ -101,12 +101,16 @@ def _fitted_rig(session: Session) -> tuple[Rig, tuple[VideoInfo, ...], tuple[str
     sources = find_sources(session.videos)
     matched = match_names(rig.names, tuple(sources))
     videos = tuple(probe_video(sources[matched[name]]) for name in rig.names)
-    fitted = [_fitted(camera, video) for camera, video in zip(rig, videos, strict=True)]
+    fitted = [fitted_camera(camera, video) for camera, video in zip(rig, videos, strict=True)]
     return Rig(tuple(c for c, _ in fitted)), videos, tuple(note for _, note in fitted if note)
 
 
-def _fitted(camera: Camera, video: VideoInfo) -> tuple[Camera, str]:
-    """The camera for images of the video's size, and what was done to make it so."""
+def fitted_camera(camera: Camera, video: VideoInfo) -> tuple[Camera, str]:
+    """The camera for images of the video's size, and what was done to make it so.
+
+    Raises:
+        CalibrationError: the video has another shape than the camera was calibrated for.
+    """
     if camera.size == video.size:
         return camera, ""
     shown, calibrated = (f"{w}x{h}" for w, h in (video.size, camera.size))

@@ -4,7 +4,7 @@ Colours are those of Okabe and Ito (Color Universal Design, 2008), which stay ap
 blindness: blue is the person's left, vermilion or orange the right, grey the midline.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -45,6 +45,12 @@ STATE_RGB: dict[int, Rgb] = {
 
 STATE_NAMES: dict[int, str] = {int(MISSING): "missing", int(MEASURED): "measured", int(FILLED): "filled"}
 
+BACKGROUND = (0.96, 0.965, 0.975)
+"""RGB behind the 3D scene, in [0, 1]."""
+
+# What is in the middle of the body tells people apart; the performer's is grey.
+_PEOPLE: tuple[Rgb, ...] = (PAPER.middle, (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (150, 110, 60))
+
 _CAMERAS: tuple[Rgb, ...] = (
     *((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167)),
     *((230, 159, 0), (86, 180, 233), (70, 70, 70), (150, 110, 60)),
@@ -72,6 +78,11 @@ def bone_colors(skeleton: Skeleton, palette: Palette = PAPER) -> UInt8[np.ndarra
     """RGB of each of `skeleton.bones`."""
     names = skeleton.keypoints
     return _table([palette.of(bone_side(names[a], names[b])) for a, b in skeleton.bones])
+
+
+def person_color(person: int) -> Palette:
+    """Palette of a person on paper: left and right as everybody's, the midline its own; repeats after six."""
+    return replace(PAPER, middle=_PEOPLE[person % len(_PEOPLE)])
 
 
 def camera_color(view: int) -> Rgb:

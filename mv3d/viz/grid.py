@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mv3d.data.camera import Camera
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.viz.colors import VIDEO, Rgb
@@ -58,8 +59,9 @@ def overlay_frames(
     Args:
         images: for each frame one BGR image per view, in the rig's order; None where a camera has none.
         rig: the cameras, whose pixels are the images' pixels; a tile has the shape of its camera's images.
-        poses2d: detections of each view, px of its images; a view that ends early shows none from there on.
-        poses3d: the reconstruction; its person 0 is projected back.
+        poses2d: detections of each view, px of its images, at the instants of `images` (`mv3d.viz.moments.at_times`);
+            a view that ends early shows none from there on.
+        poses3d: the reconstruction, projected back.
         crops: outline of the crop looked at, px of the images; NaN where the whole image was.
         height: px of a tile, less where the grid would not fit on a 1080p screen.
 
@@ -80,7 +82,9 @@ def overlay_frames(
         for view, image in enumerate(views):
             x, y, w, h = layout.tiles[view]
             outline = None if crops is None or frame >= len(crops) else crops[frame, view]
-            canvas[y : y + h, x : x + w] = _tile(image, (w, h), rig, view, frame, poses2d[view], poses3d, outline)
+            camera, name = rig[view], rig[view].name if image is not None else f"{rig[view].name}: no image"
+            tile = drawn_tile(image, (w, h), camera, frame, poses2d[view], poses3d, outline, name)
+            canvas[y : y + h, x : x + w] = tile
         _draw_footer(canvas, layout, _frame_line(frame, count, poses3d or poses2d[0]))
         yield canvas
 
@@ -115,31 +119,43 @@ def _with_columns(sizes: Sequence[tuple[int, int]], height: int, columns: int) -
     return Layout(tuple(tiles), (total_width + total_width % 2, total_height + total_height % 2), footer_top)
 
 
-def _tile(
-    image: np.ndarray | None,
+def drawn_tile(
+    image: UInt8[np.ndarray, "_ _ 3"] | None,
     size: tuple[int, int],
-    rig: Rig,
-    view: int,
+    camera: Camera,
     frame: int,
-    poses2d: Poses2D,
+    poses2d: Poses2D | None,
     poses3d: Poses3D | None,
-    outline: np.ndarray | None,
-) -> np.ndarray:
-    """One view of one frame at the tile's size."""
-    camera = rig[view]
-    label = camera.name if image is not None else f"{camera.name}: no image"
+    outline: Float[np.ndarray, "corner 2"] | None = None,
+    label: str = "",
+) -> UInt8[np.ndarray, "_ _ 3"]:
+    """One view of one frame, at another size, with everything drawn that is known about it.
+
+    Args:
+        image: BGR, in the camera's pixels, though it may be cut at the right or bottom; None where it has none.
+        size: (width, height) px to make.
+        camera: the view.
+        frame: of the poses.
+        poses2d: detections in px of the camera; None, or a frame beyond the last, for none.
+        poses3d: the reconstruction, projected back; likewise.
+        outline: of the crop looked at, px of the camera.
+        label: name in the corner.
+    """
     source = (image.shape[1], image.shape[0]) if image is not None else camera.size
     canvas = np.full((size[1], size[0], 3), 60, np.uint8)
     if image is not None:
-        canvas = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    seen = frame < len(poses2d)
-    xy = _rescaled(poses2d.xy[frame] if seen else poses2d.xy[:0].reshape(0, *poses2d.xy.shape[2:]), source, size)
-    score = poses2d.score[frame] if seen else np.zeros(xy.shape[:2], np.float32)
+        canvas = image if source == size else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    poses = poses2d or poses3d
+    if poses is None:
+        raise ValueError("neither detections nor a reconstruction to draw")
+    xy, score = np.zeros((0, len(poses.skeleton), 2)), np.zeros((0, len(poses.skeleton)), np.float32)
+    if poses2d is not None and frame < len(poses2d):
+        xy, score = _rescaled(poses2d.xy[frame].astype(float), source, size), poses2d.score[frame]
     outline = None if outline is None else _rescaled(outline, source, size)
-    if poses3d is None or frame >= len(poses3d) or poses3d.xyz.shape[1] == 0:
-        return draw_view(canvas, xy, score, outline, None, None, poses2d.skeleton, label)
-    reprojected = _rescaled(camera.project(poses3d.xyz[frame, 0]), source, size)
-    return draw_view(canvas, xy, score, outline, reprojected, poses3d.state[frame, 0], poses3d.skeleton, label)
+    projected = state = None
+    if poses3d is not None and frame < len(poses3d):
+        projected, state = _rescaled(camera.project(poses3d.xyz[frame]), source, size), poses3d.state[frame]
+    return draw_view(canvas, xy, score, outline, projected, state, poses.skeleton, label)
 
 
 def _rescaled(xy: np.ndarray, source: tuple[int, int], target: tuple[int, int]) -> np.ndarray:

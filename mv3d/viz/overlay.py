@@ -26,14 +26,14 @@ def draw_view(
     xy: Float[np.ndarray, "detection joint 2"],
     scores: Float[np.ndarray, "detection joint"],
     crop_outline: Float[np.ndarray, "corner 2"] | None,
-    reprojected_xy: Float[np.ndarray, "joint 2"] | None,
-    state: UInt8[np.ndarray, " joint"] | None,
+    reprojected_xy: Float[np.ndarray, "person joint 2"] | None,
+    state: UInt8[np.ndarray, "person joint"] | None,
     skeleton: Skeleton,
     label: str,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """A copy of the image of one view with everything drawn that is known about it.
 
-    The 3D skeleton is a wide translucent band, dashed and with hollow joints where it was filled, not measured; the 2D
+    A 3D skeleton is a wide translucent band, dashed and with hollow joints where it was filled, not measured; the 2D
     detections are thin lines on top, the performer (detection 0) bright, other people greyer.
 
     Args:
@@ -41,7 +41,7 @@ def draw_view(
         xy: 2D detections, px of this image; NaN where missing.
         scores: scores of the detections in [0, 1]; a weak joint has a smaller dot.
         crop_outline: polygon in which the network looked, px; NaN corners are left out.
-        reprojected_xy: projections of the 3D joints, px; NaN where there are none.
+        reprojected_xy: projections of everyone's 3D joints, px; NaN where there are none.
         state: state of each 3D joint (`Poses3D.state`); None: all were measured.
         skeleton: which joints.
         label: name written in the top left corner.
@@ -53,7 +53,8 @@ def draw_view(
     for other in range(1, len(xy)):
         _draw_detection(canvas, xy[other], scores[other], skeleton, scale, is_performer=False)
     if reprojected_xy is not None:
-        canvas = _with_band(canvas, reprojected_xy, state, skeleton, scale)
+        for person, projected in enumerate(reprojected_xy):
+            canvas = _with_band(canvas, projected, None if state is None else state[person], skeleton, scale)
     if len(xy):
         _draw_detection(canvas, xy[0], scores[0], skeleton, scale, is_performer=True)
     if label:

@@ -9,22 +9,28 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from mv3d.data.poses import Poses3D
 from mv3d.errors import Mv3dError
-from mv3d.viz.mesh import Mesh, shadow
-from mv3d.viz.scene import BACKGROUND, SceneGeometry, skeleton_geometry
+from mv3d.viz.colors import BACKGROUND
+from mv3d.viz.content import Content
+from mv3d.viz.display import Display
+from mv3d.viz.frame_meshes import Plane, fixed_mesh, frame_meshes, planes
+from mv3d.viz.mesh import Mesh, merged
+from mv3d.viz.scene import SceneGeometry
 from mv3d.viz.viewpoint import Viewpoint
 
 # The legacy Visualizer draws through EGL without smoothing edges: it draws this many times larger, then shrinks.
 SUPERSAMPLING = 1.5
-_SHADOW_RGB = (0.80, 0.81, 0.83)
+# What the Visualizer shows, m: nearer and further than any scene, whose size it does not know while it changes.
+_NEAR_M, _FAR_M = 0.02, 2000.0
+# Where there is nothing to draw stands a triangle without area: Open3D warns of meshes without vertices.
+_NOTHING = Mesh(np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]), np.zeros((1, 3), np.int32), np.zeros((1, 3)))
 
 
 class SceneError(Mv3dError):
@@ -59,6 +65,7 @@ def open3d_mesh(mesh: Mesh, into: Any = None, *, lit: bool = False) -> Any:
         lit: shaded by Open3D's lamps; else the colours are shown as they are.
     """
     o3d = open3d()
+    mesh = mesh if len(mesh.vertices) else _NOTHING
     target = o3d.geometry.TriangleMesh() if into is None else into
     vector = o3d.utility.Vector3dVector
     target.vertices = vector(np.ascontiguousarray(mesh.vertices))
@@ -70,33 +77,65 @@ def open3d_mesh(mesh: Mesh, into: Any = None, *, lit: bool = False) -> Any:
     return target
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Open3dScene:
-    """Open3D meshes of a scene: `fixed` stands still, `shadow` and `body` follow the people."""
+    """The scene in a Visualizer: meshes that stay, whose vertices and pictures change from frame to frame."""
 
-    fixed: Any
-    shadow: Any
-    body: Any
+    def __init__(self, window: Any, content: Content, scene: SceneGeometry) -> None:
+        """Nothing is shown before `show`.
 
-    def add_to(self, window: Any) -> None:
-        """Add all to a Visualizer."""
-        for mesh in (self.fixed, self.shadow, self.body):
-            window.add_geometry(mesh)
+        Args:
+            window: an Open3D Visualizer that was created.
+            content: what there is to show.
+            scene: what stands still in it.
+        """
+        self._window, self._content, self._scene = window, content, scene
+        # The Visualizer takes the size of the world from what is added first, and cannot look at one without extent.
+        self._fixed = open3d_mesh(fixed_mesh(content, scene, Display()))
+        window.add_geometry(self._fixed)
+        self._shadow, self._marks, self._body = (open3d_mesh(merged([])) for _ in range(3))
+        for mesh in (self._shadow, self._marks, self._body):
+            window.add_geometry(mesh, False)
+        self._planes: dict[str, Any] = {}
+        self._display: Display | None = None
 
-    def move(self, window: Any, scene: SceneGeometry, poses3d: Poses3D, frame: int) -> None:
-        """Show another frame: the vertices change, the meshes stay."""
-        body = skeleton_geometry(poses3d, frame).mesh()
-        open3d_mesh(body, into=self.body, lit=True)
-        open3d_mesh(shadow(body, scene.floor_height, scene.up, _SHADOW_RGB), into=self.shadow)
-        window.update_geometry(self.shadow)
-        window.update_geometry(self.body)
+    def show(self, frame: int, display: Display) -> None:
+        """Show a frame."""
+        if display != self._display:
+            self._fill(self._fixed, fixed_mesh(self._content, self._scene, display))
+        meshes = frame_meshes(self._content, self._scene, frame, display)
+        self._fill(self._shadow, meshes.shadow)
+        self._fill(self._marks, meshes.marks)
+        self._fill(self._body, meshes.body, lit=True)
+        self._show_planes(planes(self._content, self._scene, frame, display), moved=display != self._display)
+        self._display = display
+
+    def _fill(self, target: Any, mesh: Mesh, *, lit: bool = False) -> None:
+        open3d_mesh(mesh, into=target, lit=lit)
+        self._window.update_geometry(target)
+
+    def _show_planes(self, shown: dict[str, Plane], *, moved: bool) -> None:
+        for name in set(self._planes) - set(shown) if not moved else set(self._planes):
+            self._window.remove_geometry(self._planes.pop(name), False)
+        for name, plane in shown.items():
+            if name in self._planes:
+                self._planes[name].textures = [open3d().geometry.Image(np.ascontiguousarray(plane.rgb))]
+                self._window.update_geometry(self._planes[name])
+            else:
+                self._planes[name] = open3d_plane(plane)
+                self._window.add_geometry(self._planes[name], False)
 
 
-def open3d_geometries(scene: SceneGeometry, poses3d: Poses3D, frame: int) -> Open3dScene:
-    """Meshes of the scene and of the people in one frame."""
-    body = skeleton_geometry(poses3d, frame).mesh()
-    flat = shadow(body, scene.floor_height, scene.up, _SHADOW_RGB)
-    return Open3dScene(open3d_mesh(scene.mesh()), open3d_mesh(flat), open3d_mesh(body, lit=True))
+def open3d_plane(plane: Plane) -> Any:
+    """A picture in the world, its colours as they are."""
+    o3d = open3d()
+    mesh = o3d.geometry.TriangleMesh()
+    mesh.vertices = o3d.utility.Vector3dVector(plane.corners)
+    mesh.triangles = o3d.utility.Vector3iVector(np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 0], [1, 1], [0, 1]], float)
+    mesh.triangle_uvs = o3d.utility.Vector2dVector(uv)
+    mesh.triangle_material_ids = o3d.utility.IntVector([0, 0])
+    mesh.textures = [o3d.geometry.Image(np.ascontiguousarray(plane.rgb))]
+    return mesh
 
 
 @contextmanager
@@ -135,17 +174,29 @@ def look_from(window: Any, view: Viewpoint, scale: float = 1.0) -> None:
     parameters = o3d.camera.PinholeCameraParameters()
     parameters.intrinsic = o3d.camera.PinholeCameraIntrinsic(view.size[0], view.size[1], view.K)
     parameters.extrinsic = view.eye_from_world
-    window.get_view_control().convert_from_pinhole_camera_parameters(parameters, True)
+    control = window.get_view_control()
+    control.set_constant_z_near(_NEAR_M)
+    control.set_constant_z_far(_FAR_M)
+    control.convert_from_pinhole_camera_parameters(parameters, True)
+
+
+def eye_of(window: Any) -> Viewpoint:
+    """Where a window looks from now, after its user has turned it."""
+    parameters = window.get_view_control().convert_to_pinhole_camera_parameters()
+    transform, intrinsic = np.asarray(parameters.extrinsic), parameters.intrinsic
+    R, size = transform[:3, :3], (int(intrinsic.width), int(intrinsic.height))
+    eye = -R.T @ transform[:3, 3]
+    tangent = 0.5 * size[1] / float(intrinsic.intrinsic_matrix[1, 1])
+    return Viewpoint(eye, eye + R[2], -R[1], size, tangent)
 
 
 def captured(window: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
     """BGR picture of what the window shows now, at `size` (width, height) px."""
     window.poll_events()
-    window.update_renderer()
-    rgb = np.asarray(window.capture_screen_float_buffer(False))
-    if (rgb.shape[1], rgb.shape[0]) != size:
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return cv2.convertScaleAbs(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), alpha=255)
+    image = cv2.convertScaleAbs(np.asarray(window.capture_screen_float_buffer(True)), alpha=255)
+    if (image.shape[1], image.shape[0]) != size:
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
 
 
 def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -1,19 +1,16 @@
-"""The 3D scene as plain arrays: skeleton, floor grid, cameras, world axes. No window and no Open3D in here."""
+"""What stands still in the 3D scene, as plain arrays: floor grid, cameras, world axes. No window, no Open3D in here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from mv3d.data.camera import Camera
-from mv3d.data.poses import FILLED, Poses3D
+from mv3d.data.poses import Poses3D
 from mv3d.data.rig import Rig
 from mv3d.viz.body import extent, facing_direction, foot_height, up_direction
-from mv3d.viz.colors import bone_colors, joint_colors
-from mv3d.viz.mesh import Mesh, merged, spheres, tubes
-
-BACKGROUND = (0.96, 0.965, 0.975)
-"""RGB behind everything, in [0, 1]."""
+from mv3d.viz.lines import Lines, joined, lines
+from mv3d.viz.people import trunk_lengths
 
 # Feet further than this from z = 0 do not stand on the plane z = 0: then the grid is drawn at the feet.
 _FLOOR_TOLERANCE_M = 0.3
@@ -25,44 +22,8 @@ _GRID_METRE_RGB = (0.66, 0.69, 0.74)
 _CAMERA_RGB = (0.33, 0.36, 0.42)
 _AXES_RGB = ((0.85, 0.25, 0.22), (0.25, 0.65, 0.30), (0.20, 0.40, 0.85))
 _AXIS_LENGTH_M = 0.3
-# Share of a filled joint's colour that is replaced by the background's: filled parts look pale.
-_PALE = 0.6
-# Radii as shares of a person's trunk (shoulders to hips, about 0.5 m), so that dogs and giants look alike.
-_BONE_RADIUS, _JOINT_RADIUS = 0.052, 0.07
-_DEFAULT_TRUNK_M = 0.5
-# Joints of the head and feet lie close together: they are drawn smaller.
-_SMALL_PARTS = ("Eye", "Ear", "Nose", "Toe", "Heel", "Face_", "Hand_", "Thumb", "Index", "Middle", "Ring", "Pinky")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lines:
-    """Straight lines: segments (line, 2, 3) m, radius (line,) m, rgb (line, 3) in [0, 1]."""
-
-    segments: np.ndarray
-    radius: np.ndarray
-    rgb: np.ndarray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SkeletonGeometry:
-    """The people of one frame. Joints that are missing are not in here.
-
-    Attributes:
-        joint_xyz: (joint, 3) m.
-        joint_radius: (joint,) m.
-        joint_rgb: (joint, 3) in [0, 1].
-        bones: capsules between the joints.
-    """
-
-    joint_xyz: np.ndarray
-    joint_radius: np.ndarray
-    joint_rgb: np.ndarray
-    bones: Lines
-
-    def mesh(self) -> Mesh:
-        """Shaded capsules."""
-        joints = spheres(self.joint_xyz, self.joint_radius, self.joint_rgb)
-        return merged([joints, tubes(self.bones.segments, self.bones.radius, self.bones.rgb)])
+# Up, floor and extent are told from this many frames at most, spread over all: an hour has 200 thousand.
+_MOST_FRAMES = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +37,8 @@ class SceneGeometry:
         floor_height: m along `up` at which the grid lies.
         note: what a viewer should know about the floor; "" when the grid is at z = 0.
         grid, frusta, axes: lines.
+        frustum_size: m, length of the cameras' pyramids.
+        trunks: (person,) m, by which the people's limbs are as thick as they are.
         camera_names: in view order.
         camera_xyz: (view, 3) m, where each name is written: a little above the camera.
     """
@@ -88,16 +51,15 @@ class SceneGeometry:
     grid: Lines
     frusta: Lines
     axes: Lines
+    frustum_size: float
+    trunks: np.ndarray
     camera_names: tuple[str, ...]
     camera_xyz: np.ndarray
-
-    def mesh(self) -> Mesh:
-        """Grid, frusta and axes as thin tubes."""
-        return merged([tubes(part.segments, part.radius, part.rgb, 6) for part in (self.grid, self.frusta, self.axes)])
 
 
 def scene_geometry(rig: Rig, poses3d: Poses3D) -> SceneGeometry:
     """Everything but the people."""
+    poses3d = some_frames(poses3d)
     up = up_direction(rig, poses3d)
     facing = facing_direction(poses3d, up)
     box = extent(poses3d)
@@ -112,60 +74,31 @@ def scene_geometry(rig: Rig, poses3d: Poses3D) -> SceneGeometry:
         _grid(box, up, facing, height),
         camera_frusta(rig, size),
         _world_axes(up, height),
+        size,
+        trunk_lengths(poses3d),
         rig.names,
         np.stack([camera.center - 0.75 * size * camera.R[1] for camera in rig]),
     )
 
 
-def skeleton_geometry(poses3d: Poses3D, frame: int) -> SkeletonGeometry:
-    """Spheres and capsules of everyone in one frame; filled parts are paler."""
-    people = [_person(poses3d, frame, person) for person in range(poses3d.xyz.shape[1])]
-    empty = SkeletonGeometry(np.zeros((0, 3)), np.zeros(0), np.zeros((0, 3)), _lines([]))
-    people = [empty, *people]
-    return SkeletonGeometry(
-        np.concatenate([p.joint_xyz for p in people]),
-        np.concatenate([p.joint_radius for p in people]),
-        np.concatenate([p.joint_rgb for p in people]),
-        _joined([p.bones for p in people]),
-    )
+def some_frames(poses3d: Poses3D, most: int = _MOST_FRAMES) -> Poses3D:
+    """At most `most` frames, evenly spread over all."""
+    if len(poses3d) <= most:
+        return poses3d
+    chosen = np.linspace(0, len(poses3d) - 1, most).round().astype(int)
+    over_time = ("xyz", "score", "reprojection_error", "n_views", "covariance", "state", "xyz_per_frame", "timestamps")
+    return replace(poses3d, **{name: getattr(poses3d, name)[chosen] for name in over_time})
 
 
-def camera_frusta(rig: Rig, size: float) -> Lines:
-    """Pyramids of `size` m from each camera's centre through its image corners, with a notch on the image's top."""
-    return _joined([_frustum(camera, size) for camera in rig])
+def camera_frusta(rig: Rig, size: float, edge: float = 1.0) -> Lines:
+    """Pyramids from each camera's centre through its image corners, with a notch on the image's top.
 
-
-def _person(poses3d: Poses3D, frame: int, person: int) -> SkeletonGeometry:
-    skeleton, xyz = poses3d.skeleton, poses3d.xyz[frame, person]
-    there = np.isfinite(xyz).all(-1)
-    is_filled = poses3d.state[frame, person] == FILLED
-    trunk = _trunk_length(poses3d, person)
-    small = np.array([any(part in name for part in _SMALL_PARTS) for name in skeleton.keypoints])
-    size = trunk * np.where(small, 0.55, 1.0)
-    bones = np.array([b for b in skeleton.bones if there[b[0]] and there[b[1]]], dtype=int).reshape(-1, 2)
-    kept = np.array([bool(there[a] and there[b]) for a, b in skeleton.bones], dtype=bool)
-    bone_rgb = _paled(bone_colors(skeleton)[kept], is_filled[bones].any(1))
-    return SkeletonGeometry(
-        xyz[there],
-        _JOINT_RADIUS * size[there],
-        _paled(joint_colors(skeleton), is_filled)[there],
-        Lines(xyz[bones], _BONE_RADIUS * size[bones].min(1), bone_rgb),
-    )
-
-
-def _trunk_length(poses3d: Poses3D, person: int) -> float:
-    """Median distance between hips and shoulders, m; half a metre where it is not known."""
-    skeleton, xyz = poses3d.skeleton, poses3d.xyz[:, person]
-    pairs = [skeleton.indices(pair) for pair in (("LShoulder", "LHip"), ("RShoulder", "RHip"))]
-    lengths = [np.linalg.norm(xyz[:, p[0]] - xyz[:, p[1]], axis=-1) for p in pairs if len(p) == 2]
-    finite = np.concatenate([np.zeros(0), *lengths])
-    finite = finite[np.isfinite(finite)]
-    return float(np.median(finite)) if len(finite) else _DEFAULT_TRUNK_M
-
-
-def _paled(rgb: np.ndarray, is_filled: np.ndarray) -> np.ndarray:
-    share = np.where(is_filled, _PALE, 0.0)[:, None]
-    return rgb / 255 * (1 - share) + np.array(BACKGROUND) * share
+    Args:
+        rig: the cameras.
+        size: m, length of the pyramids' edges.
+        edge: factor of the lines' radius.
+    """
+    return joined([_frustum(camera, size, edge) for camera in rig])
 
 
 def _floor(poses3d: Poses3D, up: np.ndarray) -> tuple[float, str]:
@@ -200,7 +133,7 @@ def _world_axes(up: np.ndarray, height: float) -> Lines:
     """The world's x (red), y (green), z (blue) at its origin; on the grid where that lies above or below z = 0."""
     origin = height * up
     segments = [(origin, origin + _AXIS_LENGTH_M * axis) for axis in np.eye(3)]
-    return _lines(segments, 0.009, _AXES_RGB)
+    return lines(segments, 0.009, _AXES_RGB)
 
 
 def _frustum_size(rig: Rig, box: np.ndarray) -> float:
@@ -209,14 +142,14 @@ def _frustum_size(rig: Rig, box: np.ndarray) -> float:
     return float(np.clip(0.09 * distance, 0.1, 0.5))
 
 
-def _frustum(camera: Camera, size: float) -> Lines:
+def _frustum(camera: Camera, size: float, edge: float) -> Lines:
     tip = camera.center
     corners = tip + size * _corner_rays(camera)
     top_left, top_right = corners[0], corners[1]
     notch = 0.5 * (top_left + top_right) - 0.35 * np.linalg.norm(top_right - top_left) * camera.R[1]
     edges = [(tip, c) for c in corners] + [(corners[i], corners[(i + 1) % 4]) for i in range(4)]
     edges += [(0.7 * top_left + 0.3 * top_right, notch), (0.3 * top_left + 0.7 * top_right, notch)]
-    return _lines(edges, 0.012 * size + 0.0015, [_CAMERA_RGB] * len(edges))
+    return lines(edges, edge * (0.012 * size + 0.0015), [_CAMERA_RGB] * len(edges))
 
 
 def _corner_rays(camera: Camera) -> Float[np.ndarray, "4 3"]:
@@ -227,20 +160,3 @@ def _corner_rays(camera: Camera) -> Float[np.ndarray, "4 3"]:
     ideal = np.concatenate([corners, np.ones((4, 1))], axis=1) @ np.linalg.inv(camera.lens.K).T
     ideal = ideal / np.linalg.norm(ideal, axis=1, keepdims=True) @ camera.R
     return np.where(np.isfinite(rays), rays, ideal)
-
-
-def _lines(segments: list, radius: float = 0.0, rgb: object = ()) -> Lines:
-    count = len(segments)
-    return Lines(
-        np.array(segments, float).reshape(count, 2, 3),
-        np.full(count, radius),
-        np.array(rgb, float).reshape(count, 3),
-    )
-
-
-def _joined(parts: list[Lines]) -> Lines:
-    return Lines(
-        np.concatenate([p.segments for p in parts]),
-        np.concatenate([p.radius for p in parts]),
-        np.concatenate([p.rgb for p in parts]),
-    )

@@ -10,7 +10,7 @@ from mv3d.geometry.rotations import look_along, rotation_from_vector
 from mv3d.viz.scene import SceneGeometry
 
 # Vertical field of view: that of a moderate lens, so that near limbs do not look huge.
-_FIELD_OF_VIEW_DEG = 38.0
+_TANGENT = float(np.tan(np.deg2rad(38.0) / 2))
 # Share of the picture's height that the person's movement fills; the rest is for the floor and the cameras.
 _PERSON_SHARE = 0.5
 # A three-quarter view shows front and side; eyes a little above the person's see the floor.
@@ -28,18 +28,20 @@ class Viewpoint:
         target: (3,) m, shown in the middle.
         up: (3,) unit vector towards the picture's top.
         size: (width, height) px.
+        tangent: half the picture's height at a distance of 1.
     """
 
     eye: np.ndarray
     target: np.ndarray
     up: np.ndarray
     size: tuple[int, int]
+    tangent: float = _TANGENT
 
     @property
     def K(self) -> Float[np.ndarray, "3 3"]:
         """Camera matrix, px; pixel centres at integers."""
         width, height = self.size
-        focal = 0.5 * height / np.tan(np.deg2rad(_FIELD_OF_VIEW_DEG) / 2)
+        focal = 0.5 * height / self.tangent
         return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
 
     @property
@@ -79,7 +81,7 @@ def _viewpoint(scene: SceneGeometry, size: tuple[int, int], azimuth: float) -> V
     direction = np.cos(elevation) * around + np.sin(elevation) * scene.up
     tallest = max(float(np.ptp(corners @ scene.up)), 0.3)
     widest = max(float(np.linalg.norm((high - low) - ((high - low) @ scene.up) * scene.up)), 0.3)
-    slope = np.tan(np.deg2rad(_FIELD_OF_VIEW_DEG) / 2)
+    slope = _TANGENT
     by_height = tallest / (2 * slope * _PERSON_SHARE)
     by_width = widest / (2 * slope * (size[0] / size[1]) * _PERSON_SHARE)
     # Half the movement's depth comes on top, so that its near side fits as well.

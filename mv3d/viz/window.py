@@ -1,33 +1,49 @@
-"""The 3D scene in a window: plays, stops, steps, and turns with the mouse."""
+"""The 3D scene in a window: plays, scrubs, looks through cameras, and turns with the mouse."""
 
+import itertools
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
-from mv3d.data.poses import Poses3D
-from mv3d.data.rig import Rig
-from mv3d.viz.renderer import SceneError, has_display, look_from, open3d, open3d_geometries, quiet_start, style_window
-from mv3d.viz.scene import SceneGeometry, scene_geometry
-from mv3d.viz.text import shortened
-from mv3d.viz.viewpoint import Viewpoint, default_viewpoint
+from mv3d.errors import Mv3dError
+from mv3d.files.writing import whole_file
+from mv3d.viz.colors import Rgb
+from mv3d.viz.content import Content
+from mv3d.viz.display import Display
+from mv3d.viz.heads_up import help_picture, status_line, status_picture
+from mv3d.viz.movie import write_movie
+from mv3d.viz.playback import Playback, advanced, at_frame, frame_of, pressed
+from mv3d.viz.renderer import Open3dScene, SceneError, has_display, look_from, open3d, quiet_start, style_window
+from mv3d.viz.scene import scene_geometry
+from mv3d.viz.viewer import legend, viewpoint_of
+from mv3d.viz.viewpoint import default_viewpoint
+from mv3d.viz.window_texts import Texts, camera_names
 
 _SIZE = (1280, 720)
-_TITLE = "mv3d   space: play, stop   left, right: step   drag: turn   wheel: nearer, further   q: close"
-# Key codes of GLFW, the window library of Open3D.
-_KEY_SPACE, _KEY_RIGHT, _KEY_LEFT = 32, 262, 263
-_PAUSE_AT_END_S = 0.5
-_NAME_HEIGHT_M = 0.12
-_NAME_RGB = (0.18, 0.19, 0.22)
+_TITLE = "mv3d   space: play, stop   left, right: step   h: all keys   drag: turn   wheel: nearer, further   q: close"
+# Key codes of GLFW, the window library of Open3D; letters, digits and signs have those of their capitals.
+_ARROWS = ("right", "left", "down", "up", "page up", "page down", "home", "end")
+_NAMED_KEYS = {"space": 32, **{key: 262 + k for k, key in enumerate(_ARROWS)}}
+_SIGN_KEYS = "-=cituhgfkd0123456789"
+_INK: Rgb = (45, 48, 56)
 
 
-def show(rig: Rig, poses3d: Poses3D) -> None:
-    """Play the scene in a window until it is closed: space plays and stops, left and right step, drag turns.
+def show(content: Content, display: Display, folder: Path) -> None:
+    """Play the scene in a window until it is closed.
+
+    Args:
+        content: what there is to show.
+        display: the layers at the start.
+        folder: where pictures and videos asked for by keys go.
 
     Raises:
         SceneError: nothing to show, no display, or Open3D cannot open a window on it.
     """
-    if not len(poses3d):
+    if not len(content.poses3d):
         raise SceneError("the reconstruction holds no frames to show")
     if not has_display():
         raise SceneError("there is no display to open a window on; play the session's scene.mp4 instead")
@@ -38,77 +54,136 @@ def show(rig: Rig, poses3d: Poses3D) -> None:
         raise SceneError("Open3D cannot open a window on this display; play the session's scene.mp4 instead")
     try:
         style_window(window)
-        Player(window, rig, poses3d).run()
+        Player(window, content, display, folder).run()
     finally:
         window.destroy_window()
 
 
 class Player:
-    """The state of a playing window: which frame it shows, and since when it plays."""
+    """A playing window: what it shows is in `state`, which keys and the clock change."""
 
-    def __init__(self, window: Any, rig: Rig, poses3d: Poses3D) -> None:
-        self._window, self._poses3d = window, poses3d
-        self._scene = scene_geometry(rig, poses3d)
-        self._meshes = open3d_geometries(self._scene, poses3d, 0)
-        self._frame, self._is_playing = 0, True
-        self._clock_at_zero = time.monotonic()
+    def __init__(self, window: Any, content: Content, display: Display, folder: Path) -> None:
+        """Nothing is drawn before `run`; see `show` for the arguments."""
+        self.state = Playback(display)
+        self._window, self._content, self._folder = window, content, folder
+        self._scene = scene_geometry(content.rig, content.poses3d)
+        self._meshes = Open3dScene(window, content, self._scene)
+        self._names: list[Any] = []
+        self._texts = Texts(window)
+        self._shown: tuple[int, Display] | None = None
+        self._message, self._is_filming = "", False
+        self._clock = time.monotonic()
 
     def run(self) -> None:
         """Show everything and hand over to the window until it is closed."""
-        self._meshes.add_to(self._window)
-        view = default_viewpoint(self._scene, _SIZE)
-        for name in _camera_names(self._scene, view):
-            self._window.add_geometry(name)
-        look_from(self._window, view)
-        self._window.register_key_callback(_KEY_SPACE, lambda _: self._toggle())
-        self._window.register_key_callback(_KEY_LEFT, lambda _: self._step(-1))
-        self._window.register_key_callback(_KEY_RIGHT, lambda _: self._step(1))
-        self._window.register_animation_callback(lambda _: self._tick())
+        self.start()
         self._window.run()
 
-    def _toggle(self) -> bool:
-        self._is_playing = not self._is_playing
-        self._clock_at_zero = time.monotonic() - self._elapsed(self._frame)
-        return False
+    def start(self) -> None:
+        """Show the first frame and listen to keys."""
+        self._names = camera_names(self._scene, default_viewpoint(self._scene, _SIZE))
+        for name in self._names if self.state.display.cameras else []:
+            self._window.add_geometry(name, False)
+        for key, code in [*_NAMED_KEYS.items(), *((key, ord(key.upper())) for key in _SIGN_KEYS)]:
+            self._window.register_key_callback(code, lambda _, key=key: self.press(key))
+        for key, act in (("s", self._picture), ("v", self._video), ("r", self._look)):
+            self._window.register_key_callback(ord(key.upper()), lambda _, act=act: act())
+        self._window.register_animation_callback(lambda _: self.tick())
+        self._draw()
+        self._look()
+        self._write_texts()
 
-    def _step(self, by: int) -> bool:
-        self._is_playing = False
-        return self._move_to((self._frame + by) % len(self._poses3d))
+    def press(self, key: str) -> bool:
+        """What a key does; returns whether the picture changed."""
+        before = self.state.display
+        self.state = pressed(self.state, key, self._content.poses3d.timestamps, self._content.rig.names)
+        self._message = ""
+        changed = self._draw()
+        if self.state.display.camera != before.camera:
+            self._look()
+        self._write_texts()
+        return changed or self.state.display != before
 
-    def _tick(self) -> bool:
-        """Show the frame of this moment; begin again after the last."""
-        if not self._is_playing:
+    def tick(self) -> bool:
+        """Show the frame of this moment."""
+        if self._is_filming:
             return False
-        now = time.monotonic() - self._clock_at_zero
-        times = self._poses3d.timestamps - self._poses3d.timestamps[0]
-        if now > times[-1] + _PAUSE_AT_END_S:
-            self._clock_at_zero, now = time.monotonic(), 0.0
-        return self._move_to(max(int(np.searchsorted(times, now, side="right")) - 1, 0))
+        now = time.monotonic()
+        self.state = advanced(self.state, now - self._clock, self._content.poses3d.timestamps)
+        self._clock = now
+        changed = self._draw()
+        self._write_texts()
+        return changed
 
-    def _move_to(self, frame: int) -> bool:
-        if frame == self._frame:
+    def _draw(self) -> bool:
+        display = self.state.display
+        frame = frame_of(self.state, self._content.poses3d.timestamps)
+        if self._shown == (frame, display):
             return False
-        self._frame = frame
-        self._meshes.move(self._window, self._scene, self._poses3d, frame)
+        had_names = self._shown is None or _has_names(self._shown[1])
+        self._meshes.show(frame, display)
+        if _has_names(display) != had_names:
+            change = self._window.add_geometry if _has_names(display) else self._window.remove_geometry
+            for name in self._names:
+                change(name, False)
+        self._shown = (frame, display)
         return True
 
-    def _elapsed(self, frame: int) -> float:
-        return float(self._poses3d.timestamps[frame] - self._poses3d.timestamps[0])
+    def _look(self) -> bool:
+        look_from(self._window, viewpoint_of(self._content, self._scene, self.state.display, _SIZE))
+        return True
+
+    def _write_texts(self) -> None:
+        frame = frame_of(self.state, self._content.poses3d.timestamps)
+        lines = [(status_line(self.state, frame, self._content.poses3d.timestamps), _INK)]
+        lines += [(self._message, _INK)] if self._message else []
+        lines += legend(self._content, self.state.display)
+        self._texts.show(status_picture(lines), help_picture() if self.state.display.help else None)
+
+    def _picture(self) -> bool:
+        bgr = self._captured()
+        self._write(".png", lambda path: path.write_bytes(cv2.imencode(".png", bgr)[1].tobytes()))
+        return True
+
+    def _video(self) -> bool:
+        """All frames from where the eye is now, up to where the key is pressed again."""
+        if self._is_filming:
+            self._is_filming = False
+            return False
+        self._is_filming, stopped = True, self.state
+        fps = self._content.poses3d.fps or 1.0
+        self._write(".mp4", lambda path: write_movie(path, self._all_frames(), fps))
+        self._is_filming, self.state = False, stopped
+        self._clock = time.monotonic()
+        self._draw()
+        return True
+
+    def _all_frames(self) -> Iterator[np.ndarray]:
+        times = self._content.poses3d.timestamps
+        for frame in range(len(times)):
+            self.state = at_frame(self.state, frame, times)
+            self._draw()
+            self._write_texts()
+            self._window.poll_events()
+            yield self._captured()
+            if not self._is_filming:
+                return
+
+    def _captured(self) -> np.ndarray:
+        """BGR of what the window shows."""
+        rgb = np.asarray(self._window.capture_screen_float_buffer(True))
+        return cv2.convertScaleAbs(rgb[..., ::-1], alpha=255)
+
+    def _write(self, suffix: str, write: Callable[[Path], object]) -> None:
+        path = next(p for n in itertools.count(1) if not (p := self._folder / f"view_{n:03d}{suffix}").exists())
+        try:
+            with whole_file(path) as part:
+                write(part)
+            self._message = f"saved {path.name}"
+        except Mv3dError as error:
+            self._message = str(error)
+        self._write_texts()
 
 
-def _camera_names(scene: SceneGeometry, view: Viewpoint) -> list[Any]:
-    """The names as flat meshes above the cameras that face the first viewpoint: this kind of window has no text."""
-    o3d, meshes = open3d(), []
-    right, down, _ = view.eye_from_world[:3, :3]
-    for name, at in zip(scene.camera_names, scene.camera_xyz, strict=True):
-        mesh = o3d.t.geometry.TriangleMesh.create_text(shortened(name)).to_legacy()
-        vertices = np.asarray(mesh.vertices)
-        if not len(vertices):
-            continue
-        low, high = vertices.min(0), vertices.max(0)
-        scale = _NAME_HEIGHT_M / max(float(high[1] - low[1]), 1e-6)
-        flat = (vertices[:, :2] - [(low[0] + high[0]) / 2, low[1]]) * scale
-        mesh.vertices = o3d.utility.Vector3dVector(at + flat[:, :1] * right - flat[:, 1:] * down)
-        mesh.paint_uniform_color(_NAME_RGB)
-        meshes.append(mesh)
-    return meshes
+def _has_names(display: Display) -> bool:
+    return display.cameras and display.camera is None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
-_CONSUMERS = Path(os.environ.get("MV3D_CONSUMERS", _ROOT / ".consumers"))
+_CONSUMERS = Path(os.environ.get("MV3D_CONSUMERS", _ROOT / ".venv-consumers"))
 _HERE = Path(__file__).parent
 
 _spec = importlib.util.spec_from_file_location("export_fixtures", _HERE.parent / "export" / "conftest.py")
@@ -28,6 +28,19 @@ def _python(package: str) -> Path:
     if not path.exists():
         pytest.skip(f"{package} is not installed; run `make test-consumers`")
     return path
+
+
+@pytest.fixture(scope="session")
+def consumer() -> Callable[..., dict]:
+    """Run a script of this folder where `package` is installed; what it prints on its last line, as JSON."""
+
+    def run(package: str, script: str, *arguments: str | Path) -> dict:
+        command = [_python(package), _HERE / script, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    return run
 
 
 @pytest.fixture(scope="session")

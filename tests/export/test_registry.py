@@ -16,7 +16,7 @@ def test_every_format(tmp_path, poses, rig, poses2d):
     made = export_poses(poses, out, EXPORT_FORMATS, "walk", rig, poses2d)
     assert made == export_paths(out, EXPORT_FORMATS, "walk")
     assert all(path.exists() for path in made)
-    names = ["openpose", "walk.c3d", "walk.csv", "walk.json", "walk.npz", "walk.trc", "walk_tidy.csv"]
+    names = ["openpose", "walk.bvh", "walk.c3d", "walk.csv", "walk.json", "walk.npz", "walk.trc", "walk_tidy.csv"]
     assert sorted(os.listdir(out)) == names
     again = Poses3D.load(out / "walk.npz")
     np.testing.assert_array_equal(again.xyz, poses.xyz)

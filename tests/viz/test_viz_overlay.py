@@ -25,7 +25,8 @@ def _joints(**xy: tuple[float, float]) -> np.ndarray:
 def _draw(image, people=(), outline=None, reprojected=None, state=None, label=""):
     xy = np.stack(people) if len(people) else np.zeros((0, len(COCO_18), 2))
     scores = np.where(np.isnan(xy[..., 0]), 0.0, 0.9)
-    return draw_view(image, xy, scores, outline, reprojected, state, COCO_18, label)
+    reprojected = None if reprojected is None else reprojected[None]
+    return draw_view(image, xy, scores, outline, reprojected, None if state is None else state[None], COCO_18, label)
 
 
 def _near(image: np.ndarray, x: float, y: float, radius: int = 5) -> np.ndarray:
@@ -118,7 +119,7 @@ def test_absurd_points_are_left_out(far: float) -> None:
 def test_any_image_size(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     xy = rng.uniform(0, size[::-1], (2, len(BODY_25), 2)).astype(np.float32)
-    drawn = draw_view(_image(*size), xy, np.ones((2, 25), np.float32), None, xy[0], None, BODY_25, "a camera")
+    drawn = draw_view(_image(*size), xy, np.ones((2, 25), np.float32), None, xy[:1], None, BODY_25, "a camera")
     assert drawn.shape == (*size, 3)
     assert (drawn != _GREY).any()
 

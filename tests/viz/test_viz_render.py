@@ -9,6 +9,8 @@ import pytest
 
 from mv3d.data.poses import FILLED
 from mv3d.errors import Mv3dError
+from mv3d.viz.content import content
+from mv3d.viz.display import Display
 from mv3d.viz.renderer import SceneError, has_display
 from mv3d.viz.scene import scene_geometry
 from mv3d.viz.viewpoint import default_viewpoint
@@ -21,6 +23,8 @@ import sys
 import numpy as np
 from mv3d.data.poses import Poses3D
 from mv3d.data.rig import Rig
+from mv3d.viz.content import content
+from mv3d.viz.display import Display
 from mv3d.viz.renderer import SceneError
 from mv3d.viz.viewer import render_scene
 folder = sys.argv[1]
@@ -104,7 +108,7 @@ def test_show_without_a_display_says_what_to_do(scenario, monkeypatch: pytest.Mo
         monkeypatch.delenv(name, raising=False)
     assert not has_display()
     with pytest.raises(SceneError, match=r"no display.*scene\.mp4") as caught:
-        show(scenario.rig, scenario.poses3d)
+        show(content(scenario.rig, scenario.poses3d), Display(), Path())
     assert isinstance(caught.value, Mv3dError)
     assert "\n" not in str(caught.value)
 

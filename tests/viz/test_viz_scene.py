@@ -10,8 +10,12 @@ from mv3d.data.rig import Rig
 from mv3d.data.skeletons import BODY_25, COCO_18, HAND_21
 from mv3d.geometry.rotations import look_along, rotation_from_vector
 from mv3d.viz.body import facing_direction, foot_height, up_direction
-from mv3d.viz.colors import PAPER
-from mv3d.viz.scene import BACKGROUND, camera_frusta, scene_geometry, skeleton_geometry
+from mv3d.viz.colors import BACKGROUND, PAPER
+from mv3d.viz.content import content
+from mv3d.viz.display import Display
+from mv3d.viz.frame_meshes import fixed_mesh
+from mv3d.viz.people import skeleton_geometry
+from mv3d.viz.scene import camera_frusta, scene_geometry
 from mv3d.viz.viewpoint import default_viewpoint
 
 
@@ -82,7 +86,7 @@ def test_nobody_leaves_nothing(scenario, people: int) -> None:
     assert geometry.joint_xyz.shape == (0, 3)
     assert geometry.mesh().triangles.shape == (0, 3)
     scene = scene_geometry(scenario.rig, poses)
-    assert np.isfinite(scene.mesh().vertices).all()
+    assert np.isfinite(fixed_mesh(content(scenario.rig, poses), scene, Display()).vertices).all()
     assert np.isfinite(default_viewpoint(scene, (640, 360)).eye_from_world).all()
 
 
