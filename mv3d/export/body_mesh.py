@@ -13,8 +13,10 @@ from mv3d.data.motion import Armature
 from mv3d.export.body_segments import Segment, body_scale, segments_of
 from mv3d.export.surface_nets import zero_surface
 
-# Of an adult, m: the grid, how softly parts join, over which way the skin changes from joint to joint.
-_STEP, _JOIN, _SKIN = 0.021, 0.011, 0.014
+# Of an adult, m: the grid, and how softly parts join.
+_STEP, _JOIN = 0.021, 0.011
+# Over which way, as a share of a part's radius, the skin changes from joint to joint.
+_SKIN = 0.3
 # Further than so many joins from its surface, a part adds nothing to the union.
 _FAR_JOINS = 6.0
 # Parts thinner than so many steps of the grid would have holes: they are tubes.
@@ -55,7 +57,7 @@ def body_mesh(armature: Armature) -> BodyMesh:
     first = np.cumsum([0, *(len(vertices) for vertices, _ in parts)])
     vertices = np.concatenate([v for v, _ in parts])
     triangles = np.concatenate([t + k for (_, t), k in zip(parts, first, strict=False)])
-    joints, weights = _skinning(armature, segments, vertices, _SKIN * scale)
+    joints, weights = _skinning(armature, segments, vertices)
     return BodyMesh(vertices, _normals(vertices, triangles), triangles, joints, weights)
 
 
@@ -102,14 +104,16 @@ def _tube(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([rings.reshape(-1, 3), tips]), np.concatenate(triangles)
 
 
-def _skinning(
-    armature: Armature, segments: list[Segment], vertices: np.ndarray, width: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _skinning(armature: Armature, segments: list[Segment], vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Joints (vertex, 4) and weights (vertex, 4), by the distance to the parts that each joint moves."""
     distance = np.full((len(vertices), len(armature)), np.inf)
+    width = np.zeros((len(vertices), len(armature)))
     for segment in segments:
-        distance[:, segment.driver] = np.minimum(distance[:, segment.driver], segment.distance(vertices))
+        here, driver = segment.distance(vertices), segment.driver
+        nearer = here < distance[:, driver]
+        distance[nearer, driver], width[nearer, driver] = here[nearer], _SKIN * max(segment.radii)
     nearest = np.argmin(distance, axis=1)
+    width = np.take_along_axis(width, nearest[:, None], axis=1)
     parents = np.array(armature.parents)
     joints = np.arange(len(armature))
     related = (parents[:, None] == joints) | (parents == joints[:, None]) | (joints[:, None] == joints)

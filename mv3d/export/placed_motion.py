@@ -12,6 +12,7 @@ from jaxtyping import Float
 from mv3d.data.motion import Motion
 from mv3d.export.options import Placement
 from mv3d.export.quaternion_kernels import quaternions
+from mv3d.geometry.kinematics import joint_frames
 
 _Y_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
@@ -55,3 +56,11 @@ class PlacedMotion:
         out = np.empty((len(R), 4))
         quaternions(np.ascontiguousarray(R), out)
         return out
+
+    def frames(self, block: slice) -> tuple[Float[np.ndarray, "frame joint 3 3"], Float[np.ndarray, "frame joint 3"]]:
+        """Orientations and places of all joints in some frames, as a reader of the file finds them."""
+        armature, motion = self.motion.armature, self.motion
+        R, x = joint_frames(
+            np.array(armature.parents), armature.offsets, motion.rotations[block], motion.translation[block]
+        )
+        return self.placement.axes_from_world @ R @ self.rest_turn.T, self.placement.points(x)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from pxr import Gf, Usd, UsdGeom, UsdSkel, UsdValidation
 
 from mv3d.data.motion import Armature, Motion
 from mv3d.errors import FormatError
@@ -11,9 +12,6 @@ from mv3d.export.options import place
 from mv3d.export.readback_usda import read_usda_motions
 from mv3d.export.usda import write_usda
 from mv3d.geometry.rotations import vector_from_rotation
-
-pxr = pytest.importorskip("pxr")
-from pxr import Gf, Usd, UsdGeom, UsdSkel, UsdValidation  # noqa: E402  # pyright: ignore
 
 Y_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
