@@ -113,11 +113,8 @@ def _channels(motion: Motion, order: str, placement: Placement) -> Iterator[np.n
     places = placement.points(motion.translation)
     for first in range(0, len(motion), _BLOCK):
         block = slice(first, first + _BLOCK)
-        place, angle = (
-            _rounded(places[block], _PLACE_DECIMALS[placement.units]),
-            _rounded(angles[block], _ANGLE_DECIMALS),
-        )
-        yield np.concatenate([place, angle], axis=1)
+        root = _rounded(places[block], _PLACE_DECIMALS[placement.units])
+        yield np.concatenate([root, _rounded(angles[block], _ANGLE_DECIMALS)], axis=1)
 
 
 def _rest_turn(placement: Placement) -> np.ndarray:
