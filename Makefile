@@ -6,15 +6,12 @@ ARGS ?=
 PIP_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Programs that tests/consumers asks; they are kept apart, since some want other versions of what mv3d uses.
-CONSUMERS := .venv-consumers/bin
-CONSUMER_PACKAGES := bpy
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-consumers lint format clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
 
 demo: $(INSTALLED)  ## the whole chain on a real recording (ARGS=--synthetic needs no network)
 	$(BIN)/mv3d demo $(ARGS)
@@ -23,10 +20,9 @@ test: lint  ## linter, format, types, all tests
 	@scripts/install_system_libraries.sh $(BIN)/python opencv-doc  # real pictures of chessboards
 	$(BIN)/pytest
 
-test-consumers: $(INSTALLED)  ## exports opened in the programs that they are for (Blender, ...; hundreds of MB)
-	test -x $(CONSUMERS)/python || $(PYTHON) -m venv .venv-consumers
-	$(CONSUMERS)/python -m pip install --disable-pip-version-check -q $(PIP_FLAGS) $(CONSUMER_PACKAGES)
-	MV3D_CONSUMERS_PYTHON=$(CONSUMERS)/python $(BIN)/pytest tests/consumers
+test-consumers: $(INSTALLED)  ## exports opened in Blender, OpenSim and the glTF validator, which it installs once
+	PIP_FLAGS="$(PIP_FLAGS)" scripts/install_consumers.sh $(BIN)/python
+	$(BIN)/pytest tests/consumers
 
 lint: $(INSTALLED)  ## linter, format and types without the tests
 	$(BIN)/ruff check .

@@ -214,7 +214,7 @@ def export_session(
     for path in export_paths(out, formats, name, poses3d.xyz.shape[1]):
         refuse_overwriting(path, overwrite)
     poses2d = read_keypoints(session.pose2d, rig.names) if session.pose2d.is_dir() else None
-    return export_poses(poses3d, out, formats, name, rig, poses2d, options, check)
+    return export_poses(poses3d, out, formats, name, rig, poses2d, options, check=check)
 
 
 def report_session(root: str | Path, config: Config) -> Path:

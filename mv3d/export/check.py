@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mv3d.errors import FormatError
+from mv3d.export.check_motion import MOTION_FORMATS, check_motions
 from mv3d.export.formats import Job
 from mv3d.export.person_views import points_in_file
 from mv3d.export.readback import PointsRead
@@ -34,9 +35,20 @@ def check_export(format: str, job: Job) -> str:
     Raises:
         FormatError: the file cannot be read, or says something else than it should.
     """
-    if format not in _READERS:
-        return f"{job.path}: written, not checked; mv3d has no reader of {format}"
-    read = _READERS[format](job)
+    try:
+        if format in MOTION_FORMATS:
+            return check_motions(format, job)
+        if format not in _READERS:
+            return f"{job.path}: written, not checked; mv3d has no reader of {format}"
+        return _check_points(job, _READERS[format](job))
+    except (ValueError, KeyError, IndexError, OSError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise FormatError(
+            f"{job.path}: cannot be read back ({type(error).__name__}: {problem}); export it again"
+        ) from error
+
+
+def _check_points(job: Job, read: PointsRead) -> str:
     difference = _largest_difference(job, read)
     if difference > _LARGEST_DIFFERENCE:
         raise FormatError(f"{job.path}: differs by up to {difference * 1000:.3g} mm from the skeleton; export it again")

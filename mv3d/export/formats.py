@@ -4,19 +4,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mv3d.data.motion import Motion
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.errors import ConfigError
 from mv3d.export.angles import write_angles_csv
 from mv3d.export.bvh import write_bvh
 from mv3d.export.c3d import check_c3d, write_c3d
+from mv3d.export.fbx import blender_program, write_fbx
 from mv3d.export.fitted import fitted_body
+from mv3d.export.gltf import write_glb
 from mv3d.export.json_file import write_json
 from mv3d.export.openpose_json import write_openpose_json
 from mv3d.export.options import Axes, ExportOptions, Placement, Units, place
 from mv3d.export.person_views import views_used
 from mv3d.export.tables import write_tidy_csv, write_wide_csv
 from mv3d.export.trc import write_trc
+from mv3d.export.usda import write_usda
 from mv3d.files.writing import whole_file
 from mv3d.motion.angles import joint_angles
 
@@ -33,6 +37,7 @@ class Job:
         placement: axes and unit.
         rig: the cameras, where known.
         poses2d: keypoints by camera name, where known.
+        motions: of all people, for a format that holds them.
     """
 
     poses: Poses3D
@@ -42,6 +47,7 @@ class Job:
     placement: Placement
     rig: Rig | None
     poses2d: Mapping[str, Poses2D] | None
+    motions: tuple[Motion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,8 @@ class Format:
         fixed: whether it is always in these axes and units, because its definition or its reader says so.
         constant_rate: whether it holds frames at a constant rate only.
         one_person: whether a file holds one person; each further person has a file.
-        check: raises FormatError where the format cannot hold the skeletons.
+        motion: whether it holds a moving body and not points.
+        check: raises FormatError where the format cannot hold the skeletons, or cannot be written here.
     """
 
     file: str
@@ -66,6 +73,7 @@ class Format:
     fixed: bool = False
     constant_rate: bool = False
     one_person: bool = False
+    motion: bool = False
     check: Callable[[Poses3D], None] | None = None
 
     def placement(self, name: str, options: ExportOptions, up: tuple[float, float, float]) -> Placement:
@@ -95,11 +103,19 @@ def _c3d(job: Job) -> None:
 
 
 def _bvh(job: Job) -> None:
-    write_bvh(job.path, fitted_body(job.poses, job.person).motion, job.placement)
+    write_bvh(job.path, job.motions[job.person], job.placement)
 
 
 def _angles(job: Job) -> None:
     write_angles_csv(job.path, joint_angles(fitted_body(job.poses, job.person)))
+
+
+def _check_fbx(poses: Poses3D) -> None:
+    blender_program()
+
+
+def _fbx(job: Job) -> None:
+    write_fbx(job.motions[job.person], job.path, job.placement)
 
 
 FORMATS = {
@@ -113,7 +129,23 @@ FORMATS = {
     "csv_tidy": Format("{name}_tidy.csv", lambda job: write_tidy_csv(job.poses, job.path, job.placement)),
     "json": Format("{name}.json", lambda job: write_json(job.poses, job.path, job.placement)),
     "npz": Format("{name}.npz", _npz, fixed=True),
-    "bvh": Format("{name}.bvh", _bvh, axes="y_up", units="cm", one_person=True),
+    "bvh": Format("{name}.bvh", _bvh, axes="y_up", units="cm", constant_rate=True, one_person=True, motion=True),
+    "glb": Format(
+        "{name}.glb", lambda job: write_glb(job.motions, job.path, job.placement), axes="y_up", fixed=True, motion=True
+    ),
+    "usda": Format(
+        "{name}.usda", lambda job: write_usda(job.motions, job.path, job.placement), axes="z_up", motion=True
+    ),
+    "fbx": Format(
+        "{name}.fbx",
+        _fbx,
+        axes="y_up",
+        fixed=True,
+        constant_rate=True,
+        one_person=True,
+        motion=True,
+        check=_check_fbx,
+    ),
     "angles": Format("{name}_angles.csv", _angles, fixed=True, one_person=True),
     "openpose": Format(
         "openpose",

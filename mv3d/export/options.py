@@ -50,8 +50,8 @@ class Placement:
         up: (3,) unit vector against gravity, in the axes of the file.
     """
 
-    axes: str
-    units: str
+    axes: Literal["world", "y_up", "z_up"]
+    units: Literal["m", "cm", "mm"]
     axes_from_world: Float[np.ndarray, "3 3"]
     up: Float[np.ndarray, "3"]
 

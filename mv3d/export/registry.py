@@ -4,15 +4,18 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mv3d.data.motion import Motion
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.errors import ConfigError, FormatError
 from mv3d.export.check import check_export
+from mv3d.export.fitted import fitted_body
 from mv3d.export.formats import FORMATS, Job
 from mv3d.export.labels import person_path
 from mv3d.export.options import ExportOptions
 from mv3d.export.timing import is_regular, nominal_rate, resample_poses
 from mv3d.files.writing import check_output_folder
+from mv3d.motion.resample import resampled
 from mv3d.reconstruct.gravity import up_direction
 
 __all__ = ["EXPORT_FORMATS", "ExportOptions", "export_jobs", "export_paths", "export_poses"]
@@ -46,6 +49,7 @@ def export_jobs(
     rig: Rig | None = None,
     poses2d: Mapping[str, Poses2D] | None = None,
     options: ExportOptions | None = None,
+    motions: Sequence[Motion] | None = None,
 ) -> list[tuple[str, Job]]:
     """The files that an export consists of, by format, with the skeletons at the rate of each; nothing is written.
 
@@ -57,10 +61,12 @@ def export_jobs(
         rig: the cameras; tells OpenPose's JSON which detection is the person, and which way is up.
         poses2d: keypoints by camera name, for OpenPose's JSON and the camera masks of C3D.
         options: axes, units and rate; ExportOptions() if None.
+        motions: of each person, for the formats that hold them; fitted here where they are asked for and not given.
 
     Raises:
         ConfigError: no such format, or one that has not the axes or units asked for.
         FormatError: no frames, nobody, a camera name that cannot be a folder, or more than a format can hold.
+        ReconstructionError: a person of whom no bone was measured, in a format that holds a moving body.
     """
     export_paths(out_dir, formats, name)
     for text in (name, *poses3d.cameras):
@@ -73,20 +79,19 @@ def export_jobs(
         )
     options = options or ExportOptions()
     up = up_direction(rig) if rig is not None else None
-    at_rate: dict[float | None, Poses3D] = {None: poses3d}
+    placements = [FORMATS[format].placement(format, options, _Z if up is None else tuple(up)) for format in formats]
+    for check in {entry.check for entry in map(FORMATS.__getitem__, formats) if entry.check is not None}:
+        check(poses3d)  # before a body is fitted, which takes its time
+    shown = _AtRates(poses3d, motions)
     jobs = []
-    for format in formats:
-        entry = FORMATS[format]
-        placement = entry.placement(format, options, _Z if up is None else tuple(up))
-        rate = options.fps
+    for format, placement in zip(formats, placements, strict=True):
+        entry, rate = FORMATS[format], options.fps
         if rate is None and entry.constant_rate and not is_regular(poses3d.timestamps):
             rate = nominal_rate(poses3d.timestamps)
-        if rate is not None and rate not in at_rate:
-            at_rate[rate] = resample_poses(poses3d, rate)
-        if entry.check is not None:
-            entry.check(at_rate[rate])
+        moving = shown.motions(rate) if entry.motion else ()
+        poses = poses3d if entry.motion else shown.poses(rate)
         for person, path in enumerate(export_paths(out_dir, [format], name, people)):
-            jobs.append((format, Job(at_rate[rate], person, path, name, placement, rig, poses2d)))
+            jobs.append((format, Job(poses, person, path, name, placement, rig, poses2d, moving)))
     return jobs
 
 
@@ -98,6 +103,7 @@ def export_poses(
     rig: Rig | None = None,
     poses2d: Mapping[str, Poses2D] | None = None,
     options: ExportOptions | None = None,
+    motions: Sequence[Motion] | None = None,
     check: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Write a reconstruction in several formats; each file appears whole or not at all.
@@ -110,6 +116,7 @@ def export_poses(
         rig: the cameras; tells OpenPose's JSON which detection is the person, and which way is up.
         poses2d: keypoints by camera name, for OpenPose's JSON and the camera masks of C3D.
         options: axes, units and rate; ExportOptions() if None.
+        motions: of each person, for the formats that hold them; fitted here where they are asked for and not given.
         check: reads every file back, compares it with the skeletons and hands one line on it to this function.
 
     Returns:
@@ -118,13 +125,35 @@ def export_poses(
     Raises:
         ConfigError: no such format, or one that has not the axes or units asked for; nothing was written.
         FormatError: no frames, nobody, names or sizes that a format cannot hold; nothing was written.
+        ReconstructionError: a person of whom no bone was measured, in a format that holds a moving body; likewise.
             With `check`, also a file that does not say what it should.
         SessionError: the folder cannot take the files.
     """
-    jobs = export_jobs(poses3d, out_dir, formats, name, rig, poses2d, options)
+    jobs = export_jobs(poses3d, out_dir, formats, name, rig, poses2d, options, motions)
     check_output_folder(out_dir)
     for format, job in jobs:
         FORMATS[format].write(job)
         if check is not None:
             check(check_export(format, job))
     return [job.path for _, job in jobs]
+
+
+class _AtRates:
+    """Skeletons and motions at the rates that formats want, each made once."""
+
+    def __init__(self, poses: Poses3D, motions: Sequence[Motion] | None) -> None:
+        self._poses: dict[float | None, Poses3D] = {None: poses}
+        self._motions: dict[float | None, tuple[Motion, ...]] = {} if motions is None else {None: tuple(motions)}
+
+    def poses(self, rate: float | None) -> Poses3D:
+        if rate not in self._poses and rate is not None:
+            self._poses[rate] = resample_poses(self._poses[None], rate)
+        return self._poses[rate]
+
+    def motions(self, rate: float | None) -> tuple[Motion, ...]:
+        if None not in self._motions:
+            poses = self._poses[None]
+            self._motions[None] = tuple(fitted_body(poses, person).motion for person in range(poses.xyz.shape[1]))
+        if rate not in self._motions:
+            self._motions[rate] = tuple(resampled(motion, rate) for motion in self._motions[None])
+        return self._motions[rate]

@@ -82,6 +82,43 @@ def test_a_file_that_says_something_else_is_caught(tmp_path, poses, format, old,
         check_export(format, job)
 
 
+@pytest.mark.parametrize("options", [ExportOptions(), ExportOptions(fps=30.0), ExportOptions("y_up")])
+def test_animations_are_read_back(tmp_path, poses, dance, options):
+    """Places to a micrometre, turns to a thousandth of a degree: text of six digits, binary of 24 bits."""
+    two = [dance, dataclasses.replace(dance, translation=dance.translation + 1, person_id=9)]
+    formats = ["bvh", "glb", "usda"]
+    said: list[str] = []
+    made = export_poses(poses, tmp_path, formats, "walk", options=options, motions=two, check=said.append)
+    assert [path.name for path in made] == ["walk.bvh", "walk.glb", "walk.usda"]
+    for line in said:
+        off, turned = re.search(r"differences (\S+) mm, (\S+) degrees", line).groups()
+        assert float(off) < 1e-2
+        assert float(turned) < 1e-3
+        people = 1 if "walk.bvh" in line else 2
+        assert f"{people * (12 if options.fps is None else 7)} frames" in line
+
+
+@pytest.mark.parametrize(
+    ("format", "old", "new", "message"),
+    [
+        ("glb", b'"MidHip"', b'"MidHop"', "joints"),
+        ("usda", b'jointNames = ["MidHip"', b'jointNames = ["MidHop"', "joints"),
+        ("usda", b'joints = ["MidHip"', b'joints = ["MidHop"', "cannot be read back"),
+        ("usda", b"0.000000: [(0.3", b"0.000000: [(0.4", "differs by up to 100 mm"),
+        ("usda", b"                    11.000000: [", b"                    12.000000: [", "times"),
+        ("bvh", b"OFFSET 30.0", b"OFFSET 31.0", "differs by up to 10 mm"),
+    ],
+)
+def test_an_animation_that_says_something_else_is_caught(tmp_path, poses, dance, format, old, new, message):
+    ((_, job),) = export_jobs(poses, tmp_path, [format], "walk", motions=[dance])
+    FORMATS[format].write(job)
+    content = job.path.read_bytes()
+    assert old in content
+    job.path.write_bytes(content.replace(old, new))
+    with pytest.raises(FormatError, match=message):
+        check_export(format, job)
+
+
 def test_times_that_are_off_are_caught(tmp_path, poses):
     ((_, job),) = export_jobs(poses, tmp_path, ["csv"], "walk")
     FORMATS["csv"].write(job)
