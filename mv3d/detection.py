@@ -1,5 +1,6 @@
 """The 2D stage over whole recordings: guided by the last skeleton, or one view at a time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,20 +8,52 @@ import numpy as np
 from mv3d.config import Config, Pose2DConfig
 from mv3d.data.poses import Poses2D
 from mv3d.data.session import Session
+from mv3d.data.skeleton import Skeleton
+from mv3d.data.skeletons import with_hands_and_face
 from mv3d.files.progress import Progress, silent
 from mv3d.files.recording import Recording, open_recording
 from mv3d.files.staging import written_together
 from mv3d.files.video import read_frames
 from mv3d.files.writing import check_output_folder, refuse_overwriting
-from mv3d.guidance import Detector, Guide, Look
+from mv3d.guidance import Guide, Look
+from mv3d.pose2d.assembly import openpose_thresholds
 from mv3d.pose2d.detections import Detections
+from mv3d.pose2d.detector import Detector
 from mv3d.pose2d.estimator import PoseEstimator
+from mv3d.pose2d.models import model_named
+from mv3d.pose2d.part_estimator import load_part_estimator
+from mv3d.pose2d.whole_body import WholeBodyEstimator
 from mv3d.reconstruct.keypoints import Keypoints
 
 
 def make_estimator(config: Pose2DConfig) -> Detector:
-    """The 2D stage by its settings."""
-    return PoseEstimator(config.model, device=config.device, long_sides=config.long_sides)
+    """The 2D stage by its settings.
+
+    Raises:
+        ConfigError: no such model, no weights of it, or a device or package that is not there.
+    """
+    thresholds = openpose_thresholds(config.model, maximize_positives=config.maximize_positives)
+    body = PoseEstimator(
+        config.model,
+        device=config.device,
+        long_sides=config.long_sides,
+        config=replace(thresholds, order=config.assembly),
+        engine=config.engine,
+        resolution=config.resolution,
+    )
+    if not (config.hands or config.face):
+        return body
+    parts = [
+        load_part_estimator(name, config.device, config.engine, config.parts) if wanted else None
+        for name, wanted in (("hand_21", config.hands), ("face_70", config.face))
+    ]
+    return WholeBodyEstimator(body, *parts)
+
+
+def detected_skeleton(config: Pose2DConfig) -> Skeleton:
+    """The joints that the 2D stage will find, told without loading it."""
+    body = model_named(config.model).skeleton
+    return with_hands_and_face(body, config.hands, 70 if config.face else 0)
 
 
 def find_guided(recording: Recording, config: Config, progress: Progress = silent) -> tuple[Keypoints, np.ndarray]:
