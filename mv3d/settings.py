@@ -17,7 +17,7 @@ class Settings:
 
     Attributes:
         config: YAML file with the settings that differ from the defaults.
-        model: 2D network; see `mv3d models list`.
+        model: 2D network of `mv3d models list`, blazepose, or an .onnx file of the RTMPose family.
         device: where the network runs: auto, cpu, cuda, cuda:1, ...
         hands: look at hands as well; needs the network hand_21 (`mv3d models add`).
         face: look at faces as well; needs the network face_70.
