@@ -61,7 +61,8 @@ def _on_source(
     origin = ((0.5 * factors - 0.5) - offset) / stride
     matrix = np.hstack([np.diag(factors / stride), origin[:, None]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(np.float32(m), matrix, placement.source, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    border = cv2.BORDER_REPLICATE
+    return cv2.warpAffine(np.asarray(m, np.float32), matrix, placement.source, flags=flags, borderMode=border)
 
 
 def _blended(

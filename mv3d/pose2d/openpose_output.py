@@ -112,7 +112,7 @@ def wanted_maps(
 
 def _enlarged(maps: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, "n h2 w2"]:
     size = maps.shape[2] * _STRIDE, maps.shape[1] * _STRIDE
-    out = [cv2.resize(np.float32(m), size, interpolation=cv2.INTER_CUBIC) for m in maps]
+    out = [cv2.resize(np.asarray(m, np.float32), size, interpolation=cv2.INTER_CUBIC) for m in maps]
     return np.stack(out) if out else np.zeros((0, size[1], size[0]), np.float32)
 
 
