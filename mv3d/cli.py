@@ -40,6 +40,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     },
     "run": commands.run,
     "pose2d": commands.pose2d,
+    "images": pose2d_commands.images,
     "reconstruct": commands.reconstruct,
     "view": viewing_commands.view,
     "export": export_commands.export,

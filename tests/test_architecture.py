@@ -22,7 +22,18 @@ _FLOOR_OF = {room: floor for floor, rooms in enumerate(_FLOORS) for room in room
 # Modules that belong to the room of another name.
 _ROOM_OF_MODULE = {
     **dict.fromkeys(
-        ("blurring", "calibration", "detection", "outputs", "pictures", "result", "summary", "viewing"), "pipeline"
+        (
+            "blurring",
+            "calibration",
+            "detection",
+            "outputs",
+            "pictures",
+            "result",
+            "summary",
+            "viewing",
+            "image_outputs",
+        ),
+        "pipeline",
     ),
     **dict.fromkeys(
         (

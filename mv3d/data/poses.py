@@ -206,8 +206,13 @@ _FIELDS_3D = (
 
 
 _MISSING_VALUES = {
-    "xyz": np.nan, "xyz_per_frame": np.nan, "reprojection_error": np.nan, "covariance": np.nan,
-    "score": 0.0, "n_views": 0.0, "state": float(MISSING),
+    "xyz": np.nan,
+    "xyz_per_frame": np.nan,
+    "reprojection_error": np.nan,
+    "covariance": np.nan,
+    "score": 0.0,
+    "n_views": 0.0,
+    "state": float(MISSING),
 }
 """The arrays over frames and people, and what they hold where there is nobody."""
 
