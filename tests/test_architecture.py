@@ -25,6 +25,7 @@ _ROOM_OF_MODULE = {
     **dict.fromkeys(
         (
             *("calibration_commands", "capture_commands", "commands", "export_commands", "pose2d_commands"),
+            "rig_commands",
             *("viewing_commands", "recording_screen", "demo", "demo_calibration", "demonstration"),
             "settings",
         ),
