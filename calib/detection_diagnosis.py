@@ -23,7 +23,7 @@ _FAMILIES = (
     "DICT_APRILTAG_36h11",
 )
 # How far off a number of squares is tried, on how many pictures, and how nearly as many corners are as good.
-_SQUARES_OFF, _TRIED_ON, _AS_GOOD = 3, 4, 0.95
+_SQUARES_OFF, _TRIED_ON, _AS_GOOD = 2, 2, 0.95
 # Markers in one picture that are no chance.
 _ENOUGH_MARKERS = 3
 

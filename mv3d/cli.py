@@ -37,7 +37,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "view": viewing_commands.view,
     "export": export_commands.export,
     "report": viewing_commands.report,
-    "rig": {"convert": rig_commands.convert},
+    "rig": {"convert": rig_commands.convert, "align": rig_commands.align},
     "models": {"list": pose2d_commands.models_list, "add": pose2d_commands.models_add},
     "eval": {"coco": pose2d_commands.eval_coco},
     "version": commands.version,

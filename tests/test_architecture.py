@@ -21,7 +21,9 @@ _FLOORS = (
 _FLOOR_OF = {room: floor for floor, rooms in enumerate(_FLOORS) for room in rooms}
 # Modules that belong to the room of another name.
 _ROOM_OF_MODULE = {
-    **dict.fromkeys(("calibration", "detection", "outputs", "pictures", "result", "summary", "viewing"), "pipeline"),
+    **dict.fromkeys(
+        ("calibration", "detection", "outputs", "pictures", "result", "rig_alignment", "summary", "viewing"), "pipeline"
+    ),
     **dict.fromkeys(
         (
             *("calibration_commands", "capture_commands", "commands", "export_commands", "pose2d_commands"),
