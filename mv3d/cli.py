@@ -17,6 +17,7 @@ from mv3d import (
     commands,
     export_commands,
     pose2d_commands,
+    rig_commands,
     session_commands,
     viewing_commands,
 )
@@ -45,7 +46,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "view": viewing_commands.view,
     "export": export_commands.export,
     "report": viewing_commands.report,
-    "rig": {"convert": commands.rig_convert},
+    "rig": {"convert": rig_commands.convert, "align": rig_commands.align},
     "models": {"list": pose2d_commands.models_list, "add": pose2d_commands.models_add},
     "eval": {"coco": pose2d_commands.eval_coco},
     "version": commands.version,
