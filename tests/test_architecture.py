@@ -24,6 +24,7 @@ _ROOM_OF_MODULE = {
     **dict.fromkeys(
         # One a line, in order: branches that add one each then merge by themselves.
         (
+            "api",
             "blurring",
             "calibration",
             "detection",
