@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mv3d.data.poses import MISSING, Poses3D
+from mv3d.motion.contact_kernels import find_rests
 from mv3d.motion.model import Body
 from mv3d.motion.observed import Targets
 
@@ -70,9 +71,7 @@ def foot_contacts(poses: Poses3D, person: int, body: Body, config: ContactConfig
     resting, place, weight = np.zeros(there.shape, bool), np.zeros(xyz.shape), np.zeros(there.shape)
     interval = float(np.median(np.diff(poses.timestamps))) if len(poses) > 1 else 1.0
     for i in range(len(sites)):
-        for rest in _rests(xyz[:, i], there[:, i], interval, config):
-            middle = np.median(xyz[rest, i], axis=0)
-            rest = _extended(rest, xyz[:, i], middle, config.circle, resting[:, i])
+        for rest, middle in _rests(xyz[:, i], there[:, i], interval, config):
             resting[rest, i], place[rest, i] = True, middle
             weight[rest, i] = config.sigma**-2 * _fading(rest.stop - rest.start)
     floor = _floor(xyz, place, resting, config) if sites and _stands_upright(poses, person) else None
@@ -102,30 +101,19 @@ def with_contacts(part: Targets, contacts: Contacts, frames: slice) -> Targets:
 
 def _rests(
     xyz: Float[np.ndarray, "frame 3"], there: Bool[np.ndarray, " frame"], interval: float, config: ContactConfig
-) -> list[slice]:
-    """Stretches of frames in which a point rests."""
+) -> list[tuple[slice, np.ndarray]]:
+    """Stretches of frames in which a point rests, and where."""
     half = max(1, round(config.smoothing_s / interval / 2))
-    smooth = _moving_mean(np.where(there[:, None], xyz, np.nan), half)
+    xyz = np.where(there[:, None], xyz, np.nan)
+    smooth = _moving_mean(xyz, half)
     speed = np.full(len(xyz), np.inf)
     speed[1:-1] = np.linalg.norm(smooth[2:] - smooth[:-2], axis=-1) / (2 * interval)
-    slow = np.flatnonzero((np.nan_to_num(speed, nan=np.inf) < config.speed) & there)
-    out, least = [], max(3, round(config.shortest_s / interval))
-    for run in np.split(slow, np.flatnonzero(np.diff(slow) > 1) + 1):
-        out += _circles(run, smooth, config.circle, least)
-    return out
-
-
-def _circles(run: np.ndarray, smooth: np.ndarray, circle: float, least: int) -> list[slice]:
-    """A run of slow frames, cut where the point has left the circle around the mean of its places since the cut."""
-    out, first, total = [], 0, np.zeros(3)
-    for i, frame in enumerate(run.tolist()):
-        middle = (total + smooth[frame]) / (i - first + 1)
-        if np.linalg.norm(smooth[frame] - middle) > circle:
-            out.append((first, i))
-            first, total = i, np.zeros(3)
-        total = total + smooth[frame]
-    out.append((first, len(run)))
-    return [slice(int(run[a]), int(run[b - 1]) + 1) for a, b in out if b - a >= least]
+    slow = (np.nan_to_num(speed, nan=np.inf) < config.speed) & there
+    least = max(3, round(config.shortest_s / interval))
+    most = len(xyz) // least + 1
+    bounds, middles = np.empty((most, 2), np.int64), np.empty((most, 3))
+    count = find_rests(xyz, smooth, slow, config.circle, least, bounds, middles)
+    return [(slice(*bounds[k].tolist()), middles[k]) for k in range(count)]
 
 
 def _moving_mean(xyz: np.ndarray, half: int) -> np.ndarray:
@@ -137,17 +125,6 @@ def _moving_mean(xyz: np.ndarray, half: int) -> np.ndarray:
     sums, number = (np.cumsum(v, axis=0) for v in (padded, counts))
     with np.errstate(invalid="ignore"):
         return (sums[width:] - sums[:-width]) / (number[width:] - number[:-width])
-
-
-def _extended(rest: slice, xyz: np.ndarray, middle: np.ndarray, circle: float, taken: np.ndarray) -> slice:
-    """A rest with the frames before and after in which the point is still there: averages start and end late."""
-    near = (np.linalg.norm(xyz - middle, axis=-1) < circle / 2) & ~taken
-    first, last = rest.start, rest.stop
-    while first > 0 and near[first - 1]:
-        first -= 1
-    while last < len(near) and near[last]:
-        last += 1
-    return slice(first, last)
 
 
 def _fading(count: int) -> np.ndarray:

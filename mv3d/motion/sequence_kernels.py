@@ -130,24 +130,23 @@ def prior_equations(d, q, centre, h, pull, rate, bend, clock, shared, sharing, b
 
 
 @njit(cache=True)
-def damped(band, g, q, lower, upper, damping, out, rhs):
-    """Copy the equations with damping, angles fixed where the gradient pushes them out of their limits."""
-    n = 6 + q.shape[1]
-    width = band.shape[1] - 1
-    for c in range(len(band)):
-        for k in range(width + 1):
-            out[c, k] = band[c, k]
-        out[c, 0] = band[c, 0] * (1 + damping) + 1e-9
-        rhs[c] = -g[c]
-    for c in range(len(band)):
+def damp(work, rhs, q, lower, upper, damping):
+    """Damp a copy of the equations, and fix angles that the step would push out of their limits: unit rows and columns.
+
+    `rhs` comes in as the negative gradient.
+    """
+    n, width = 6 + q.shape[1], work.shape[1] - 1
+    for c in range(len(work)):
+        work[c, 0] = work[c, 0] * (1 + damping) + 1e-9
+    for c in range(len(work)):
         k = c % n - 6
         if k < 0:
             continue
         value = q[c // n, k]
-        if (value <= lower[k] and g[c] > 0) or (value >= upper[k] and g[c] < 0):
-            for r in range(1, min(width, len(band) - 1 - c) + 1):
-                out[c, r] = 0.0
+        if (value <= lower[k] and rhs[c] < 0) or (value >= upper[k] and rhs[c] > 0):
+            for r in range(1, min(width, len(work) - 1 - c) + 1):
+                work[c, r] = 0.0
             for r in range(1, min(width, c) + 1):
-                out[c - r, r] = 0.0
-            out[c, 0] = 1.0
+                work[c - r, r] = 0.0
+            work[c, 0] = 1.0
             rhs[c] = 0.0

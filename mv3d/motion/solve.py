@@ -103,7 +103,9 @@ class SequenceProblem:
     def try_step(self, damping: float) -> float | None:
         """Make the candidate that the damped normal equations give; its cost, None if there is none."""
         lower, upper, reach = self._limits
-        sequence_kernels.damped(self._band, self._g, self.state.q, lower, upper, damping, self._work, self._rhs)
+        np.copyto(self._work, self._band)
+        np.negative(self._g, out=self._rhs)
+        sequence_kernels.damp(self._work, self._rhs, self.state.q, lower, upper, damping)
         _, step, info = _PBSV(self._work.T, self._rhs[:, None], lower=1, overwrite_ab=1, overwrite_b=1)
         if info or not np.isfinite(step).all():
             return None

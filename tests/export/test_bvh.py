@@ -91,6 +91,18 @@ def test_other_rate_and_unequal_times_are_interpolated(tmp_path, known_motion):
     np.testing.assert_allclose(again.translation[[0, -1]], late.translation[[0, -1]], atol=1e-6)
 
 
+def test_a_world_whose_up_is_another_axis(tmp_path, known_motion):
+    """The world's up becomes the file's y; the rest pose, whose up is z, stands upright in both."""
+    motion = known_motion.motion
+    write_bvh(tmp_path / "a.bvh", motion, place("y_up", "cm", up=(1.0, 0.0, 0.0)))
+    again = read_bvh(tmp_path / "a.bvh")
+    np.testing.assert_allclose(again.armature.offsets, motion.armature.offsets, atol=1e-6)
+    # x of the world is up, so it is the z of a world that is read as z up.
+    np.testing.assert_allclose(again.positions()[..., 2], motion.positions()[..., 0], atol=1e-6)
+    apart = np.linalg.norm(np.diff(again.positions(), axis=1), axis=-1)
+    np.testing.assert_allclose(apart, np.linalg.norm(np.diff(motion.positions(), axis=1), axis=-1), atol=1e-6)
+
+
 def test_names_that_bvh_cannot_hold():
     names = ("Left Hand", "Left_Hand", "Hüfte 左", "\n", "{")
     assert bvh_names(names) == ("Left_Hand", "Left_Hand_2", "Hüfte_左", "joint", "_")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mv3d.data.skeleton import Skeleton
-from mv3d.data.skeletons import BLAZEPOSE_33, BODY_25, BODY_25B, COCO_17, COCO_18, HAND_21, MPI_15
+from mv3d.data.skeletons import BLAZEPOSE_33, BODY_25, BODY_25B, COCO_17, COCO_18, HALPE_136, HAND_21, MPI_15
 from mv3d.errors import ReconstructionError
 from mv3d.geometry.rotations import rotation_from_vector
 from mv3d.motion.fit import FitConfig, Fitted, fit_motion, fit_motions, site_positions
@@ -142,6 +142,36 @@ def test_hands_turn_the_forearm(make_poses):
     pronation = fitted.angles[:, fitted.body.angle_names.index(("RElbow", "pronation"))]
     # The upper arm turns a little with it while the elbow is nearly straight; the sum follows the palm.
     assert np.corrcoef(pronation, turning)[0, 1] ** 2 > 0.8
+
+
+def test_fingers_curl(make_poses):
+    """A hand of 21 points on a still arm: fingers that curl at two joints are followed, each by its own angles."""
+    body, _ = walking_person(1, seed=7)
+    curl = np.radians(30 + 25 * np.sin(2 * np.pi * np.arange(45) / 30))
+    xyz = np.full((45, len(HALPE_136), 3), np.nan)
+    for name in HALPE_136.keypoints:
+        if name in BODY_25.keypoints:
+            xyz[:, HALPE_136.index(name)] = body[0, BODY_25.index(name)]
+    elbow, wrist = (body[0, BODY_25.index(name)] for name in ("RElbow", "RWrist"))
+    along = (wrist - elbow) / np.linalg.norm(wrist - elbow)
+    # The thumb's side is forward, as with the palm turned to the thigh; a right palm then faces across it.
+    left = body[0, BODY_25.index("LShoulder")] - body[0, BODY_25.index("RShoulder")]
+    thumb = np.cross(left, [0, 0, 1.0])
+    thumb -= (thumb @ along) * along
+    thumb /= np.linalg.norm(thumb)
+    palm = np.cross(thumb, along)
+    for finger, aside, reach in (("Index", 0.03, 0.09), ("Middle", 0.01, 0.092), ("Pinky", -0.03, 0.08)):
+        place = np.tile(wrist + reach * along + aside * thumb, (45, 1))
+        for k, length in enumerate((0.0, 0.04, 0.025, 0.02)):
+            bend = max(k, 0) * curl
+            place = place + length * (np.cos(bend)[:, None] * along + np.sin(bend)[:, None] * palm)
+            xyz[:, HALPE_136.index(f"RHand_{finger}{k + 1}")] = place
+    fitted = fit_motion(make_poses(xyz, np.arange(45) / 30, HALPE_136, noise=0.001))
+    _check_promises(fitted)
+    second = fitted.angles[:, fitted.body.angle_names.index(("RHand_Index2", "flexion"))]
+    # A millimetre of noise on phalanges of 25 mm is two degrees.
+    assert np.abs(second - curl).max() < np.radians(6)
+    assert np.nanmedian(_misses(fitted, xyz)) < 0.002
 
 
 def test_animals_and_hands_have_a_tree(make_poses):
