@@ -74,11 +74,8 @@ class FlowTracker:
         window = {"winSize": (_WINDOW, _WINDOW), "maxLevel": _LEVELS}
         there, found, _ = cv2.calcOpticalFlowPyrLK(self._previous, grey, start, np.empty(0, np.float32), **window)
         back, returned, _ = cv2.calcOpticalFlowPyrLK(grey, self._previous, there, np.empty(0, np.float32), **window)
-        true = (
-            (np.ravel(found) > 0)
-            & (np.ravel(returned) > 0)
-            & (np.linalg.norm(back - start, axis=-1).ravel() < _BACK_PX)
-        )
+        returns = np.linalg.norm(back - start, axis=-1).ravel() < _BACK_PX
+        true = (np.ravel(found) > 0) & (np.ravel(returned) > 0) & returns
         out[known[true]] = (there[true, 0].astype(float) + 0.5) / scale - 0.5
         return out
 
