@@ -14,7 +14,7 @@ import yaml
 from mv3d.errors import ConfigError
 from mv3d.export.registry import export_paths
 from mv3d.guidance import GuidanceConfig
-from mv3d.pose2d.config import EngineConfig, PartConfig, ResolutionConfig
+from mv3d.pose2d.config import EngineConfig, PartConfig, ResolutionConfig, TrackingConfig
 from mv3d.reconstruct.reconstruction import ReconstructConfig
 from mv3d.reconstruct.rig_check import RigCheckConfig
 from mv3d.reconstruct.sync_refinement import SyncConfig
@@ -37,6 +37,8 @@ class Pose2DConfig:
         maximize_positives: OpenPose's laxer thresholds: more people, and more that is none.
         assembly: all_limbs or limb_by_limb, OpenPose's orders on a GPU and on a CPU.
         resolution: OpenPose's rules for the size of whole images, in place of `long_sides`.
+        track: follow one person by optical flow between the frames that the network sees (`mv3d pose2d`).
+        tracking: how often the network looks then.
         engine: precision, backend and the like of all networks.
         parts: crops of hands and faces.
     """
@@ -49,6 +51,8 @@ class Pose2DConfig:
     maximize_positives: bool = False
     assembly: Literal["all_limbs", "limb_by_limb"] = "all_limbs"
     resolution: ResolutionConfig = field(default_factory=ResolutionConfig)
+    track: bool = False
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     parts: PartConfig = field(default_factory=PartConfig)
 

@@ -1,5 +1,6 @@
 """The 2D stage over whole recordings: guided by the last skeleton, or one view at a time."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from mv3d.pose2d.models import model_named
 from mv3d.pose2d.onnx_model import OnnxPersonModel
 from mv3d.pose2d.part_estimator import load_part_estimator
 from mv3d.pose2d.top_down import PersonModel, TopDownEstimator
+from mv3d.pose2d.tracking import FlowTracker
 from mv3d.pose2d.whole_body import WholeBodyEstimator
 from mv3d.reconstruct.keypoints import Keypoints
 
@@ -115,9 +117,22 @@ def find_in_whole_images(
     with written_together(session.root, ("pose2d/*.npz",)) as folder:
         for camera, video in zip(recording.rig, recording.videos, strict=True):
             frames = progress(read_frames(video.path, info=video), video.frame_count, f"2D pose, {camera.name}")
-            found = [estimator.detect([image])[0] for _, image in frames]
+            found = list(_found(estimator, (image for _, image in frames), config.pose2d))
             _padded(estimator, found, video.timestamps).save(Session(folder).pose2d / f"{camera.name}.npz")
     return {name: session.pose2d / f"{name}.npz" for name in recording.rig.names}
+
+
+def _found(estimator: Detector, images: Iterable[np.ndarray], config: Pose2DConfig) -> Iterator[Detections]:
+    """Everybody in each image, or the one person who is followed."""
+    if not config.track:
+        yield from (estimator.detect([image])[0] for image in images)
+        return
+    tracker = FlowTracker(estimator, config.tracking)
+    joints = len(estimator.skeleton)
+    for image in images:
+        xy, score = tracker.next(image)
+        nobody = np.full((joints, 0, 2), np.nan), np.zeros((joints, 0))
+        yield Detections(xy[None], score[None], np.array([score.mean()]), *nobody)
 
 
 def to_poses2d(recording: Recording, keypoints: Keypoints) -> dict[str, Poses2D]:

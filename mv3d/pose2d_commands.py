@@ -1,5 +1,6 @@
 """Commands around 2D detectors: their evaluation, and which there are; see `mv3d.commands` for what a command is."""
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -101,16 +102,23 @@ def models_list() -> Lines:
     """Which 2D networks there are: joints, whether their weights are installed, licence and origin."""
     from mv3d.pose2d.models import MODELS
 
-    return [
-        f"{model.name:<16}{model.skeleton.name:<9}{_state_of(model):<14}{model.licence}; {model.origin}"
-        for model in MODELS.values()
-    ]
+    rows = [(m.name, m.skeleton.name, _state_of(m), f"{m.licence}; {m.origin}") for m in MODELS.values()]
+    packages = (("blazepose", "BLAZEPOSE_33", "mediapipe"), ("FILE.onnx", "of the file", "onnxruntime"))
+    terms = {"blazepose": "Apache-2.0; MediaPipe, in the package", "FILE.onnx": "the file's own; RTMPose, RTMW"}
+    rows += [(name, joints, _state_of_package(package), terms[name]) for name, joints, package in packages]
+    return [f"{name:<16}{joints:<14}{state:<15}{whose}" for name, joints, state, whose in rows]
 
 
 def _state_of(model: "Model") -> str:
-    if not model.installed:
-        return "not installed"
-    return "ships" if model.ships else "installed"
+    from mv3d.pose2d.weight_store import checked_path
+
+    if checked_path(model.stored_as) is not None:
+        return "installed"
+    return "ships" if model.ships else "not installed"
+
+
+def _state_of_package(package: str) -> str:
+    return "installed" if importlib.util.find_spec(package) else f"pip: {package}"
 
 
 def models_add(source: tyro.conf.Positional[str]) -> Lines:

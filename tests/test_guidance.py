@@ -5,11 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from mv3d.data.rig import Rig
-from mv3d.data.skeletons import COCO_18
+from mv3d.data.skeletons import COCO_18, HAND_21, with_hands_and_face
 from mv3d.geometry.rotations import rotation_from_vector
 from mv3d.guidance import GuidanceConfig, Guide, Look
+from mv3d.pose2d.config import PartConfig
+from mv3d.pose2d.models import MODELS
+from mv3d.pose2d.part_estimator import PartEstimator
+from mv3d.pose2d.whole_body import WholeBodyEstimator
 from mv3d.reconstruct.association import AssociationConfig
 from mv3d.reconstruct.gravity import up_direction
 from mv3d.synthetic.performer import standing_person, walking_person
@@ -229,3 +234,37 @@ def test_a_missing_joint_is_filled_from_a_loose_peak_near_by(rig: Rig, staged_es
 def test_settings_that_cannot_be(setting: str, value: int) -> None:
     with pytest.raises(ValueError, match=setting):
         GuidanceConfig(**{setting: value})
+
+
+class _MiddleEngine:
+    """A hand network that sees every joint in the middle of the square."""
+
+    device = torch.device("cpu")
+
+    def maps(self, images: np.ndarray):
+        n, side = len(images), images.shape[1] // 8
+        x = torch.arange(side) - (side - 1) / 2
+        spot = torch.exp(-(x[:, None] ** 2 + x[None] ** 2) / 2)
+        return spot.repeat(n, HAND_21.heatmap_count, 1, 1), torch.zeros(n, 0, side, side)
+
+
+def test_hands_go_through_the_loop_and_follow_the_skeleton_where_an_arm_is_hidden(
+    rig: Rig, staged_estimator, coded
+) -> None:
+    hidden = frozenset({(1, R_WRIST)})
+    body = staged_estimator(rig, _walk(), None, hidden=hidden)
+    hand = PartEstimator(MODELS["hand_21"], _MiddleEngine(), PartConfig(64))
+    guide = _guide(rig, WholeBodyEstimator(body, hand, None), GuidanceConfig(fill_m=1e-3))
+    looks = _looks(guide, rig, coded, frames=3)
+    skeleton = with_hands_and_face(COCO_18, True, 0)
+    wrist, elbow = R_WRIST, COCO_18.index("RElbow")
+    right = list(dict(skeleton.groups)["right_hand"])
+    for frame, look in enumerate(looks):
+        assert look.xy.shape == (4, 60, 2)
+        for v, camera in enumerate(rig):
+            at = camera.project(body.truth[frame])
+            expected = at[wrist] + 0.33 * (at[wrist] - at[elbow])
+            # In the second view the wrist is where the last skeleton had it, a tenth of a second ago.
+            far = 12.0 if v == 1 else 0.5
+            assert np.isfinite(look.xy[v, right]).all()
+            assert np.linalg.norm(look.xy[v, right] - expected, axis=1).max() < far

@@ -158,6 +158,13 @@ def test_bad_corrections_are_told_before_the_long_work(session: Path, estimator)
     assert estimator.searched == []
 
 
+def test_one_person_is_followed_when_asked(session: Path, estimator) -> None:
+    config = dataclasses.replace(PLAIN, pose2d=dataclasses.replace(PLAIN.pose2d, track=True))
+    outputs = find_in_whole_images(session, config)
+    for path in outputs.values():
+        assert Poses2D.load(path).xy.shape == (FRAMES, 1, len(COCO_18), 2)
+
+
 def test_reconstructing_from_whole_images(session: Path, estimator, truth: np.ndarray) -> None:
     """The slow way: everybody in every video, then the performer among them."""
     outputs = find_in_whole_images(session, PLAIN)

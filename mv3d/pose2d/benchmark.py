@@ -1,5 +1,6 @@
 """Times of the 2D stage: the network against OpenCV's on the original graph, and what comes after the network."""
 
+import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,8 +13,11 @@ import torch
 from jaxtyping import Float
 
 from mv3d.pose2d.assembly import AssemblyConfig, assemble
+from mv3d.pose2d.config import EngineConfig
+from mv3d.pose2d.device import choose_device
+from mv3d.pose2d.engine import Engine, TorchEngine, make_engine
 from mv3d.pose2d.ideal_maps import ideal_maps
-from mv3d.pose2d.models import load_network, model_named
+from mv3d.pose2d.models import model_named
 from mv3d.pose2d.peaks import Peaks, find_peaks
 
 # A standing person, joints of COCO_18, as shares of stature: x to the image's right from the midline, y down.
@@ -41,34 +45,78 @@ class Timing:
         return None if self.reference_ms is None else self.ms / self.reference_ms
 
 
-def run_benchmark(graph: Path | None, repeats: int, threads: int) -> list[Timing]:
-    """Time everything.
+@dataclass(frozen=True, slots=True)
+class BenchmarkConfig:
+    """What is timed.
 
-    Args:
+    Attributes:
         graph: the original frozen graph for OpenCV's network; None leaves it out.
         repeats: runs of each contender, in turn; medians are reported.
         threads: threads of torch and OpenCV.
+        device: where torch runs.
+        compile: torch.compile as well, which takes a minute or more for each size.
+        large: BODY_25 and COCO_18 (random weights) at 656x368 as well, in batches of this many; 0 leaves them out.
     """
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
-    shapes = [(1, 208, 368), (4, 208, 368), (1, 352, 352), (4, 352, 352)]
-    return [*(time_network(graph, s, repeats) for s in shapes), *(row for n in (2, 20) for row in time_people(n, 50))]
+
+    graph: Path | None = None
+    repeats: int = 9
+    threads: int = 1
+    device: str = "cpu"
+    compile: bool = False
+    large: int = 0
 
 
-def time_network(graph: Path | None, shape: tuple[int, int, int], repeats: int) -> Timing:
-    """One network pass per image, ms; against cv2.dnn in alternation."""
-    network = load_network(model_named("mobilenet_thin"))
-    images = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.float32)
-    x = torch.from_numpy(images).permute(0, 3, 1, 2)
-    contenders: list[Callable[[], object]] = [lambda: network(x)]
-    if graph is not None:
-        reference = cv2.dnn.readNetFromTensorflow(str(graph))
-        reference.setInput(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-        contenders.append(reference.forward)
-    with torch.inference_mode():
-        medians = alternate(contenders, repeats) / shape[0]
+def run_benchmark(config: BenchmarkConfig) -> list[Timing]:
+    """Time everything."""
+    torch.set_num_threads(config.threads)
+    cv2.setNumThreads(config.threads)
+    rows = []
+    for shape in [(1, 208, 368), (4, 208, 368), (1, 352, 352), (4, 352, 352)]:
+        rows += time_engines(config, shape)
+    if config.large:
+        rows += [row for name in ("body_25", "coco_18") for row in time_large(config, name)]
+    return [*rows, *(row for n in (2, 20) for row in time_people(n, 50))]
+
+
+def time_engines(config: BenchmarkConfig, shape: tuple[int, int, int]) -> list[Timing]:
+    """One pass of mobilenet_thin per image, ms, by every engine there is, in turn with cv2.dnn on the same images."""
+    images = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     size = f"{shape[0]} x {shape[1]}x{shape[2]}"
-    return Timing("network, per image", size, *(float(m) for m in medians))
+    contenders: dict[str, Callable[[], object]] = {}
+    for name, engine in _engines(config):
+        contenders[name] = lambda engine=engine: [m.cpu() for m in engine.maps(images)]
+    if config.graph is not None:
+        reference = cv2.dnn.readNetFromTensorflow(str(config.graph))
+        reference.setInput(np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32))
+        contenders["cv2.dnn"] = reference.forward
+    medians = dict(zip(contenders, alternate(list(contenders.values()), config.repeats) / shape[0], strict=True))
+    peer = medians.pop("cv2.dnn", None)
+    return [Timing(name, size, float(ms), None if peer is None else float(peer)) for name, ms in medians.items()]
+
+
+def _engines(config: BenchmarkConfig) -> list[tuple[str, Engine]]:
+    model = model_named("mobilenet_thin")
+    kinds = {f"torch {precision}": EngineConfig(precision=precision) for precision in ("fp32", "bf16")}
+    if config.device != "cpu":
+        kinds["torch fp16"] = EngineConfig(precision="fp16")
+    if config.compile:
+        kinds["torch compiled"] = EngineConfig(compile="fuse" if config.device == "cpu" else "graphs")
+    if importlib.util.find_spec("openvino") is not None:
+        kinds["openvino fp32"] = EngineConfig(backend="openvino")
+    return [(name, make_engine(model, config.device, kind)) for name, kind in kinds.items()]
+
+
+def time_large(config: BenchmarkConfig, name: str) -> list[Timing]:
+    """A large network with random weights at 656x368, ms an image."""
+    model, device = model_named(name), choose_device(config.device)
+    images = np.random.default_rng(0).integers(0, 256, (config.large, 368, 656, 3), dtype=np.uint8)
+    rows = []
+    for precision in ("fp32",) if device.type == "cpu" else ("fp32", "fp16"):
+        network = model.build(model.skeleton).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        engine = TorchEngine(network, device, EngineConfig(precision=precision))
+        ms = alternate([lambda engine=engine: [m.cpu() for m in engine.maps(images)]], config.repeats)[0]
+        rows.append(Timing(f"{name} {precision}", f"{config.large} x 368x656", float(ms) / config.large))
+    return rows
 
 
 def time_people(people: int, repeats: int) -> list[Timing]:

@@ -81,3 +81,21 @@ class PartConfig:
         if self.scale_number == 1:
             return np.ones(1)
         return np.linspace(1 - self.scale_range / 2, 1 + self.scale_range / 2, self.scale_number)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingConfig:
+    """How frames between those of the network are filled.
+
+    Attributes:
+        frames_between: frames carried by the flow after each that the network sees; 0: the network sees all, and the
+            flow steadies its joints.
+        fading: factor on the scores for each carried frame.
+    """
+
+    frames_between: int = 1
+    fading: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.frames_between < 0 or not 0 < self.fading <= 1:
+            raise ValueError("frames_between is at least 0 and fading in (0, 1]")

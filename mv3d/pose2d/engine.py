@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from mv3d.errors import ConfigError
 from mv3d.pose2d.config import EngineConfig
@@ -53,19 +53,23 @@ def make_engine(model: Model, device: str, config: EngineConfig, weights: Path |
         if config.precision != "fp32" or config.compile != "off":
             raise ConfigError("the openvino backend runs in fp32 and compiles by itself; leave precision and compile")
         return OpenVinoEngine(model, weights)
-    return TorchEngine(model, choose_device(device), config, weights)
+    return TorchEngine(load_network(model, weights), choose_device(device), config)
 
 
 class TorchEngine:
     """A network run by PyTorch, in channels_last. It sets no threads: callers do."""
 
-    def __init__(self, model: Model, device: torch.device, config: EngineConfig, weights: Path | None = None) -> None:
-        """Load the network; see `make_engine`."""
+    def __init__(self, network: nn.Module, device: torch.device, config: EngineConfig) -> None:
+        """Make a network ready.
+
+        Raises:
+            ConfigError: CUDA graphs are wanted of another device.
+        """
         if config.compile == "graphs" and device.type != "cuda":
             raise ConfigError(f"compile: graphs records CUDA graphs, and the device is {device}; use fuse or off")
         self._device = device
         self._dtype = _DTYPES[config.precision]
-        network = load_network(model, weights).to(device=device, dtype=self._dtype)
+        network = network.to(device=device, dtype=self._dtype)
         compiled = config.compile != "off"
         self._network = torch.compile(network, mode=_COMPILE_MODES[config.compile]) if compiled else network
 

@@ -112,23 +112,37 @@ def evaluate_on_coco(
 
 
 def _annotations(path: Path) -> dict[str, Any]:
+    """What is used of the annotations, every value of its type; numbered anew, as pycocotools takes 0 for none."""
     document = read_json(path, _MAX_ANNOTATION_BYTES, "keypoint annotations")
     try:
-        for entry in document["images"]:
-            _ = int(entry["id"]), str(entry["file_name"])
-        for number, entry in enumerate(document["annotations"], start=1):
-            _ = int(entry["image_id"]), int(entry["num_keypoints"])
-            if len(entry["bbox"]) != 4 or len(entry["keypoints"]) != 3 * len(COCO_17):
-                raise ValueError(f"annotation {entry.get('id')} has not 17 keypoints and a box")
-            entry["id"] = number  # pycocotools takes an annotation of number 0 for none
-            entry.setdefault("iscrowd", 0)
-            entry.setdefault("area", float(entry["bbox"][2] * entry["bbox"][3]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        images = [{"id": int(entry["id"]), "file_name": str(entry["file_name"])} for entry in document["images"]]
+        people = [_annotation(entry, number) for number, entry in enumerate(document["annotations"], start=1)]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise FormatError(
             f"{path}: not keypoint annotations of COCO ({reason}); pass person_keypoints_*.json"
         ) from error
-    return document
+    return {"images": images, "annotations": people}
+
+
+def _annotation(entry: dict[str, Any], number: int) -> dict[str, Any]:
+    keypoints = np.array(entry["keypoints"], float)
+    box = np.array(entry["bbox"], float)
+    if keypoints.shape != (3 * len(COCO_17),) or box.shape != (4,):
+        raise ValueError(f"an annotation of image {entry['image_id']} has not 17 keypoints and a box")
+    area = float(entry.get("area", box[2] * box[3]))
+    if not np.isfinite([*keypoints, *box, area]).all():
+        raise ValueError(f"an annotation of image {entry['image_id']} has values that are not finite")
+    return {
+        "id": number,
+        "image_id": int(entry["image_id"]),
+        "category_id": _PERSON,
+        "keypoints": keypoints.tolist(),
+        "num_keypoints": int(entry["num_keypoints"]),
+        "bbox": box.tolist(),
+        "area": area,
+        "iscrowd": int(entry.get("iscrowd", 0)),
+    }
 
 
 def _people_of(document: dict[str, Any], image_id: int) -> list[dict[str, Any]]:

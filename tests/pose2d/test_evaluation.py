@@ -1,8 +1,11 @@
 import json
+from contextlib import suppress
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mv3d.cli import main
 from mv3d.data.skeletons import BODY_25, COCO_17, COCO_18, FACE_70
@@ -138,6 +141,23 @@ def test_what_cannot_be_evaluated_is_said(benchmark, tmp_path):
     broken.write_text(json.dumps(short))
     with pytest.raises(FormatError, match="17 keypoints"):
         evaluate_on_coco(_Answers([]), images, broken)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_changed_annotations_never_fail_otherwise(benchmark, tmp_path, data):
+    """Any value of any field may be anything that JSON can hold."""
+    document = json.loads(benchmark[1].read_text())
+    entry = data.draw(st.sampled_from([*document["images"], *document["annotations"]]))
+    odd = st.one_of(
+        *(st.none(), st.text(max_size=5), st.integers(-(2**70), 2**70), st.floats(), st.booleans()),
+        *(st.lists(st.floats(), max_size=5), st.just({}), st.just([None] * 51), st.just(["x"] * 4)),
+    )
+    entry[data.draw(st.sampled_from(sorted(entry)))] = data.draw(odd)
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps(document))
+    with suppress(FormatError):
+        evaluate_on_coco(_Answers(_truth()), benchmark[0], path)
 
 
 def test_the_command_writes_its_figures(benchmark, tmp_path, monkeypatch, capsys):

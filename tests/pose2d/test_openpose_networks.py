@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from mv3d.pose2d.estimator import PoseEstimator
 from mv3d.pose2d.models import MODELS, load_network, model_named
 from mv3d.pose2d.weight_import import add_weights
 
@@ -125,3 +126,12 @@ def test_the_lightweight_network_gives_the_numbers_of_opencv(image, tmp_path):
     theirs = _theirs(tmp_path, net, image, [same.get(layer, layer) for layer in ours])
     for layer, output in ours.items():
         _assert_equal(output, theirs[same.get(layer, layer)], layer)
+
+
+def test_an_added_network_goes_through_the_estimator(image, tmp_path):
+    """Random weights find nothing to be sure of; what is wanted is that all of the way is there."""
+    state = {name: torch.from_numpy(value) for name, value in nets.generated_lightweight().state.items()}
+    torch.save(state, tmp_path / "added.pth")
+    assert add_weights(tmp_path / "added.pth").model.name == "lightweight"
+    (found,) = PoseEstimator("lightweight", long_sides=(64,)).detect([np.zeros((48, 64, 3), np.uint8)])
+    assert found.xy.shape[1:] == (18, 2)
