@@ -133,13 +133,23 @@ def _announce(address: str) -> None:
     sys.stdout.flush()
 
 
-def report(session: _Session, settings: Settings = _DEFAULTS) -> _Lines:
-    """Write report.html of a session again.
+def report(
+    session: _Session,
+    plots: Path | None = None,
+    plot_format: tuple[str, ...] = ("png",),
+    overwrite: bool = False,
+    settings: Settings = _DEFAULTS,
+) -> _Lines:
+    """Write report.html of a session again; with --plots its figures as files too.
 
     Args:
         session: the session folder.
+        plots: folder for the figures.
+        plot_format: of the figures: any of png, svg, pdf.
+        overwrite: replace figures that are already there.
         settings: shared settings.
     """
     from mv3d import pipeline
 
-    return settings.unless_quiet([str(pipeline.report_session(session, settings.load()))])
+    written = pipeline.report_session(session, settings.load(), plots, plot_format, overwrite=overwrite)
+    return settings.unless_quiet([str(path) for path in written])

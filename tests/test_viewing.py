@@ -231,3 +231,18 @@ def test_pictures_from_the_command_line(session: Path, tmp_path: Path) -> None:
     assert picture.shape == (180, 320, 3)
     # Through the portrait camera: its grey video in the middle, nothing at the sides.
     assert np.abs(np.median(picture[60:120, 150:170].reshape(-1, 3), axis=0) - 100).max() < 6
+
+
+def test_figures_of_the_report_as_files(session: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What the files hold is tested with the figures; drawing all of them twice takes half a minute.
+    monkeypatch.setattr("mv3d.viz.plots.to_bytes", lambda _, kind: kind.encode())
+    assert "plot format 'gif' is unknown" in _told(
+        capsys, "report", session, "--plots", tmp_path / "plots", "--plot-format", "gif"
+    )
+    main(["report", str(session), "--plots", str(tmp_path / "plots"), "--plot-format", "png", "svg"])
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == str(session / "report.html")
+    names = {Path(line).name for line in said[1:]}
+    assert {"trajectories.png", "speed.svg", "bones.png", "reprojection.svg", "coverage.png"} <= names
+    assert Path(said[2]).read_bytes() == Path(said[2]).suffix[1:].encode()
+    assert "already there" in _told(capsys, "report", session, "--plots", tmp_path / "plots")

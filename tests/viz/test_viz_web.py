@@ -135,7 +135,7 @@ def test_nobody_else_is_let_in(served: int) -> None:
 def test_a_port_that_is_taken_is_told(scenario) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(WebError, match="cannot listen there.*try another --port") as caught,
+        pytest.raises(WebError, match=r"cannot listen there.*try another --port") as caught,
     ):
         serve(content(scenario.rig, scenario.poses3d), Display(), port=taken.getsockname()[1])
     assert isinstance(caught.value, Mv3dError)
