@@ -1,6 +1,7 @@
 """Figures of a reconstruction, drawn with matplotlib's object interface: no window, no global state."""
 
 import io
+import re
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -173,10 +174,18 @@ def _bone_pairs(quality: Quality) -> dict[str, list[int]]:
     """Bones by what they are called without their side, so that left and right share a panel."""
     pairs: dict[str, list[int]] = {}
     for k, (a, b) in enumerate(quality.bones):
-        names = [name[1:] if side_of(name) != "middle" else name for name in (a, b)]
+        names = [_without_side(name) for name in (a, b)]
         title = f"{names[0]} to {names[1]}" if names[0] != names[1] else f"{names[0]} width"
         pairs.setdefault(plain(title), []).append(k)
     return pairs
+
+
+def _without_side(name: str) -> str:
+    """LKnee is Knee, left_front_paw is front_paw; a name of the midline stays."""
+    if side_of(name) == "middle":
+        return name
+    without = re.sub("left|right", "", name, count=1, flags=re.IGNORECASE)
+    return without.strip("_-. ") or name if without != name else name[1:].lstrip("_-. ")
 
 
 def _lengths(xyz: np.ndarray, quality: Quality, poses3d: Poses3D) -> np.ndarray:

@@ -199,3 +199,9 @@ def test_without_frames_there_are_no_figures(scenario) -> None:
     names = ("xyz", "xyz_per_frame", "score", "state", "n_views", "reprojection_error", "covariance", "timestamps")
     empty = replace(scenario.poses3d, **{name: getattr(scenario.poses3d, name)[:0] for name in names})
     assert drawings(empty, scenario.quality) == []
+
+
+def test_bones_of_an_animal_are_named_without_their_side(scenario) -> None:
+    bones = (("left_elbow", "left_paw"), ("right_elbow", "right_paw"), ("withers", "rump"), ("L_hip", "L_knee"))
+    few = replace(scenario.quality, bones=bones)
+    assert list(plots._bone_pairs(few)) == ["elbow to paw", "withers to rump", "hip to knee"]
