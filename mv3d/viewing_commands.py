@@ -28,7 +28,7 @@ class Layers:
         images: the videos on the cameras' image planes.
         trails: seconds of trails behind hands and feet.
         ellipsoids: 95 % uncertainty of each joint, magnified by this; 1 is true to scale.
-        ghost: pose3d.npz of another run, drawn grey.
+        ghost: pose3d.npz of another run, or a BVH file (cm, y up), drawn grey.
     """
 
     camera: str | None = None
