@@ -134,7 +134,8 @@ def report(
     Raises:
         SessionError: it cannot be written.
     """
-    settings = yaml.safe_dump(differences(config), default_flow_style=True).strip()
+    changed = differences(config)
+    settings = yaml.safe_dump(changed, default_flow_style=True).strip() if changed else "none"
     facts = {"mv3d": mv3d.__version__, "settings that differ from the defaults": settings, **facts}
     write_report(
         path,

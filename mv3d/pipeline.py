@@ -33,6 +33,7 @@ from mv3d.pictures import draw, report, stills_of, write_verdict
 from mv3d.reconstruct.corrections import correction_notes
 from mv3d.reconstruct.views import reconstruct_views
 from mv3d.result import Result
+from mv3d.viz.figures import FORMATS, drawings, write_drawings
 
 _IN_SYNC = TimeOffsets()
 
@@ -216,8 +217,26 @@ def export_session(
     return export_poses(poses3d, out, formats, name, rig, poses2d, options, check=check)
 
 
-def report_session(root: str | Path, config: Config) -> Path:
-    """Write report.html and verdict.json again from the session's files."""
+def report_session(
+    root: str | Path,
+    config: Config,
+    plots: Path | None = None,
+    formats: tuple[str, ...] = ("png",),
+    *,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write report.html and verdict.json again from the session's files, and the figures as files if asked.
+
+    Args:
+        root: the session folder.
+        config: settings of the figures.
+        plots: folder for the figures of the report.
+        formats: of those files.
+        overwrite: replace figures that are there.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise ConfigError(f"plot format {unknown[0]!r} is unknown; there are {', '.join(FORMATS)}")
     session, rig, poses3d = load_reconstruction(root)
     poses2d = read_keypoints(session.pose2d, rig.names)
     clocks = session_offsets(session, rig.names)
@@ -226,6 +245,8 @@ def report_session(root: str | Path, config: Config) -> Path:
     if session.refined_rig.is_file():
         notes = (*notes, f"the cameras are those of {session.refined_rig.name}, corrected by the skeletons")
     shown = replace(result, poses3d=poses3d, notes=notes)
+    drawn = drawings(poses3d, shown.quality, shown.diagnosis)
+    files = write_drawings(drawn, plots, formats, overwrite=overwrite) if plots is not None else []
     write_verdict(session.verdict, shown)
     report(
         session.report,
@@ -235,7 +256,7 @@ def report_session(root: str | Path, config: Config) -> Path:
         session_name(session),
         {},
     )
-    return session.report
+    return [session.report, *files]
 
 
 def load_reconstruction(root: str | Path) -> tuple[Session, Rig, Poses3D]:

@@ -12,6 +12,7 @@ from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.errors import ConfigError, Mv3dError, SessionError
+from mv3d.files.bvh import read_bvh
 from mv3d.files.keypoints import read_keypoints
 from mv3d.files.progress import Progress, silent
 from mv3d.files.recording import fitted_camera
@@ -21,6 +22,7 @@ from mv3d.files.writing import refuse_overwriting, whole_file
 from mv3d.viz.content import Content, content
 from mv3d.viz.display import Display
 from mv3d.viz.grid import drawn_tile
+from mv3d.viz.motion_ghost import poses_of_motion
 from mv3d.viz.movie import write_movie
 from mv3d.viz.viewer import render
 
@@ -45,7 +47,7 @@ def open_viewing(root: str | Path, ghost: Path | None = None, blur_faces: bool =
 
     Args:
         root: the session folder.
-        ghost: pose3d.npz of another run, to show beside it.
+        ghost: pose3d.npz of another run, or a BVH file in centimetres whose y is up, to show beside it.
         blur_faces: hide the faces that the keypoints tell of; videos of cameras without keypoints are not shown.
 
     Raises:
@@ -65,7 +67,7 @@ def open_viewing(root: str | Path, ghost: Path | None = None, blur_faces: bool =
     fitted = [_fitted(camera, videos, notes) for camera in rig]
     rig = Rig(tuple(fitted))
     poses2d = _keypoints(session, rig, notes)
-    other = _with_people(ghost) if ghost is not None else None
+    other = _ghost(ghost, float(poses3d.timestamps[0])) if ghost is not None else None
     if blur_faces:
         notes += [f"{name} has no images: faces are blurred by keypoints" for name in videos.keys() - poses2d]
     return Viewing(session, content(rig, poses3d, poses2d, videos, other, blur_faces), tuple(notes))
@@ -137,6 +139,13 @@ def _overlays(viewing: Viewing, name: str, progress: Progress) -> Iterator[np.nd
         image = shown.images.image(name, frame)
         label = name if image is not None else f"{name}: no image"
         yield drawn_tile(image, camera.size, camera, frame, shown.poses2d.get(name), shown.poses3d, None, label)
+
+
+def _ghost(path: Path, start: float) -> Poses3D:
+    """Another run; a BVH file has no clock, so it begins where the reconstruction does."""
+    if path.suffix.lower() == ".bvh":
+        return poses_of_motion(read_bvh(path, rigid=False), start)
+    return _with_people(path)
 
 
 def _with_people(path: Path) -> Poses3D:

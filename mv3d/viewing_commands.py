@@ -1,5 +1,6 @@
-"""The commands that show a session: in a window, as pictures, videos and report."""
+"""The commands that show a session: in a window, in the browser, as pictures, videos, plots and report."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from mv3d.errors import ConfigError
 from mv3d.settings import Settings
 
 if TYPE_CHECKING:
+    from mv3d.viewing import Viewing
     from mv3d.viz.display import Display
 
 _Session = tyro.conf.Positional[Path]
@@ -26,7 +28,7 @@ class Layers:
         images: the videos on the cameras' image planes.
         trails: seconds of trails behind hands and feet.
         ellipsoids: 95 % uncertainty of each joint, magnified by this; 1 is true to scale.
-        ghost: pose3d.npz of another run, drawn grey.
+        ghost: pose3d.npz of another run, or a BVH file (cm, y up), drawn grey.
     """
 
     camera: str | None = None
@@ -61,13 +63,16 @@ def view(
     picture: Path | None = None,
     frame: int = 0,
     overlay: Path | None = None,
+    web: bool = False,
+    host: str = "127.0.0.1",
+    port: int = 8080,
     size: tuple[int, int] = (1280, 720),
     blur_faces: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
     layers: Layers = _LAYERS,
 ) -> _Lines:
-    """Show a session's skeleton: in a window (h lists the keys), or as pictures and videos.
+    """Show a session's skeleton: in a window (h lists the keys), in the browser, or as pictures and videos.
 
     Args:
         session: the session folder.
@@ -75,6 +80,9 @@ def view(
         picture: write one frame of the scene to this PNG instead.
         frame: of the picture; -1 is the last.
         overlay: write into this folder one video a camera, with 2D detections and projected skeleton, instead.
+        web: serve the scene to a browser, until Ctrl+C.
+        host: address that the browser viewer listens on; any but the default lets other computers in.
+        port: of the browser viewer.
         size: width and height of pictures and videos, px.
         blur_faces: make faces in the cameras' images unrecognisable, where the keypoints say that they are.
         overwrite: replace files that are already there.
@@ -83,7 +91,6 @@ def view(
     """
     from mv3d import viewing
     from mv3d.files.writing import refuse_overwriting
-    from mv3d.viz.window import show
 
     settings, display = Settings(quiet=quiet), layers.display()
     if not all(16 <= side <= 8192 for side in size):
@@ -103,18 +110,46 @@ def view(
     if overlay is not None:
         written += viewing.save_overlays(shown, overlay, overwrite=overwrite, progress=settings.progress)
     if not written:
-        show(shown.content, display, shown.session.root)
+        _look(shown, display, (host, port) if web else None)
     problems = shown.content.images.problems if shown.content.images is not None else []
     return settings.unless_quiet([*(f"note: {note}" for note in (*shown.notes, *problems)), *map(str, written)])
 
 
-def report(session: _Session, settings: Settings = _DEFAULTS) -> _Lines:
-    """Write report.html of a session again.
+def _look(shown: "Viewing", display: "Display", address: tuple[str, int] | None) -> None:
+    """The window or the browser viewer, until its user has seen enough."""
+    if address is not None:
+        from mv3d.viz.web import serve
+
+        serve(shown.content, display, *address, _announce)
+        return
+    from mv3d.viz.window import show
+
+    show(shown.content, display, shown.session.root)
+
+
+def _announce(address: str) -> None:
+    """Say where the page is while the command goes on: what it returns is printed only at its end."""
+    sys.stdout.write(f"open {address} in a browser; Ctrl+C ends\n")
+    sys.stdout.flush()
+
+
+def report(
+    session: _Session,
+    plots: Path | None = None,
+    plot_format: tuple[str, ...] = ("png",),
+    overwrite: bool = False,
+    settings: Settings = _DEFAULTS,
+) -> _Lines:
+    """Write report.html of a session again; with --plots its figures as files too.
 
     Args:
         session: the session folder.
+        plots: folder for the figures.
+        plot_format: of the figures: any of png, svg, pdf.
+        overwrite: replace figures that are already there.
         settings: shared settings.
     """
     from mv3d import pipeline
 
-    return settings.unless_quiet([str(pipeline.report_session(session, settings.load()))])
+    written = pipeline.report_session(session, settings.load(), plots, plot_format, overwrite=overwrite)
+    return settings.unless_quiet([str(path) for path in written])

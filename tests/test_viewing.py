@@ -231,3 +231,34 @@ def test_pictures_from_the_command_line(session: Path, tmp_path: Path) -> None:
     assert picture.shape == (180, 320, 3)
     # Through the portrait camera: its grey video in the middle, nothing at the sides.
     assert np.abs(np.median(picture[60:120, 150:170].reshape(-1, 3), axis=0) - 100).max() < 6
+
+
+def test_figures_of_the_report_as_files(session: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What the files hold is tested with the figures; drawing all of them twice takes half a minute.
+    monkeypatch.setattr("mv3d.viz.plots.to_bytes", lambda _, kind: kind.encode())
+    assert "plot format 'gif' is unknown" in _told(
+        capsys, "report", session, "--plots", tmp_path / "plots", "--plot-format", "gif"
+    )
+    main(["report", str(session), "--plots", str(tmp_path / "plots"), "--plot-format", "png", "svg"])
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == str(session / "report.html")
+    names = {Path(line).name for line in said[1:]}
+    assert {"trajectories.png", "speed.svg", "bones.png", "reprojection.svg", "coverage.png"} <= names
+    assert Path(said[2]).read_bytes() == Path(said[2]).suffix[1:].encode()
+    assert "already there" in _told(capsys, "report", session, "--plots", tmp_path / "plots")
+
+
+def test_a_bvh_file_is_a_ghost(session: Path, tmp_path: Path) -> None:
+    poses = Poses3D.load(session / "pose3d.npz")
+    replace(poses, timestamps=poses.timestamps + 7.0).save(session / "pose3d.npz")
+    lines = ["HIERARCHY", "ROOT Hips", "{", "OFFSET 0 0 0"]
+    lines += ["CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation"]
+    lines += ["JOINT Chest", "{", "OFFSET 0 40 0", "CHANNELS 3 Zrotation Xrotation Yrotation"]
+    lines += ["End Site", "{", "OFFSET 0 20 0", "}", "}", "}", "MOTION", "Frames: 3", "Frame Time: 0.04"]
+    lines += [f"{10 * frame} 90 0 0 0 0 0 0 0" for frame in range(3)]
+    (tmp_path / "other.bvh").write_text("\n".join(lines) + "\n")
+    shown = open_viewing(session, tmp_path / "other.bvh").content
+    assert shown.ghost is not None
+    # 90 cm up in the file's y are 0.9 m in the world's z; there are three frames from the first on.
+    np.testing.assert_allclose(shown.ghost.xyz[1, 0, :, 2], [0.9, 1.3], atol=1e-9)
+    assert shown.ghost_frames.tolist() == [0, 1, 2, -1, -1, -1]

@@ -10,9 +10,10 @@ from mv3d.viz.content import Content
 from mv3d.viz.display import Display
 from mv3d.viz.ellipsoids import ellipsoids
 from mv3d.viz.grid import drawn_tile
+from mv3d.viz.lines import Lines, joined, lines
 from mv3d.viz.mesh import Mesh, merged, shadow
 from mv3d.viz.moments import ABSENT
-from mv3d.viz.people import skeleton_geometry
+from mv3d.viz.people import SkeletonGeometry, skeleton_geometry
 from mv3d.viz.scene import SceneGeometry, camera_frusta
 from mv3d.viz.trails import trails
 
@@ -25,6 +26,16 @@ _PICTURE_SCALE, _PICTURE_EDGE = 2.0, 0.5
 # Behind everybody: so far beyond the person's box the picture stands when one looks through a camera.
 _BEHIND_M = 1.0
 _NO_IMAGE = 90  # grey of a camera that has no image at an instant
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameShapes:
+    """What moves, before it is made into meshes: everyone, the other run, and lines."""
+
+    people: SkeletonGeometry
+    ghost: SkeletonGeometry | None
+    trails: Lines
+    ellipsoids: Lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,32 +55,41 @@ class Plane:
     rgb: np.ndarray
 
 
-def frame_meshes(content: Content, scene: SceneGeometry, frame: int, display: Display) -> FrameMeshes:
+def frame_shapes(content: Content, scene: SceneGeometry, frame: int, display: Display) -> FrameShapes:
     """People, ghost, trails and ellipsoids of one frame."""
-    thickness = _THIN if display.ellipsoids else 1.0
-    people = skeleton_geometry(content.poses3d, frame, scene.trunks, thickness).mesh()
-    bodies, marks = [people], []
+    poses3d, thickness = content.poses3d, _THIN if display.ellipsoids else 1.0
+    ghost = None
     if content.ghost is not None and display.ghost and content.ghost_frames[frame] != ABSENT:
         at, thin = int(content.ghost_frames[frame]), _GHOST_THICKNESS * thickness
-        bodies.append(skeleton_geometry(content.ghost, at, content.ghost_trunks, thin, GHOST_RGB).mesh())
-    if display.trails:
-        marks.append(trails(content.poses3d, frame, display.trail_s, scene.trunks).mesh())
-    if display.ellipsoids:
-        marks.append(ellipsoids(content.poses3d, frame, display.ellipsoids).mesh(3))
+        ghost = skeleton_geometry(content.ghost, at, content.ghost_trunks, thin, GHOST_RGB)
+    return FrameShapes(
+        skeleton_geometry(poses3d, frame, scene.trunks, thickness),
+        ghost,
+        trails(poses3d, frame, display.trail_s, scene.trunks) if display.trails else lines([]),
+        ellipsoids(poses3d, frame, display.ellipsoids) if display.ellipsoids else lines([]),
+    )
+
+
+def frame_meshes(content: Content, scene: SceneGeometry, frame: int, display: Display) -> FrameMeshes:
+    """The same as meshes, with the people's shadow on the floor."""
+    shapes = frame_shapes(content, scene, frame, display)
+    people = shapes.people.mesh()
     has_shadow = display.floor and display.camera is None
-    flat = shadow(people, scene.floor_height, scene.up, _SHADOW_RGB) if has_shadow else merged([])
-    return FrameMeshes(merged(bodies), merged(marks), flat)
+    return FrameMeshes(
+        merged([people, *([shapes.ghost.mesh()] if shapes.ghost is not None else [])]),
+        merged([shapes.trails.mesh(), shapes.ellipsoids.mesh(3)]),
+        shadow(people, scene.floor_height, scene.up, _SHADOW_RGB) if has_shadow else merged([]),
+    )
 
 
-def fixed_mesh(content: Content, scene: SceneGeometry, display: Display) -> Mesh:
+def fixed_lines(content: Content, scene: SceneGeometry, display: Display) -> Lines:
     """Floor, axes and cameras, as far as they are shown."""
-    parts = [scene.grid.mesh(), scene.axes.mesh()] if display.floor else []
+    parts = [scene.grid, scene.axes] if display.floor else []
     if display.cameras and display.camera is None:
-        frusta = scene.frusta
-        if _shows_pictures(content, display):
-            frusta = camera_frusta(content.rig, _PICTURE_SCALE * scene.frustum_size, _PICTURE_EDGE)
-        parts.append(frusta.mesh())
-    return merged(parts)
+        shows_pictures = bool(shown_pictures(content, display))
+        size = _PICTURE_SCALE * scene.frustum_size
+        parts.append(camera_frusta(content.rig, size, _PICTURE_EDGE) if shows_pictures else scene.frusta)
+    return joined(parts)
 
 
 def shown_pictures(content: Content, display: Display) -> tuple[str, ...]:
@@ -94,10 +114,6 @@ def planes(content: Content, scene: SceneGeometry, frame: int, display: Display)
         depth = _PICTURE_SCALE * scene.frustum_size if display.camera is None else _far(view.camera.center, scene)
         found[name] = Plane(view.corners(depth), rgb)
     return found
-
-
-def _shows_pictures(content: Content, display: Display) -> bool:
-    return bool(shown_pictures(content, display)) and display.camera is None
 
 
 def _picture(content: Content, name: str, frame: int, display: Display) -> np.ndarray:

@@ -49,8 +49,9 @@ class Page:
         verdict: good or not, and why.
         warnings: sentences of the stages.
         summary: the handful of figures that matter most, (name, value).
+        first_tables: figures that tell where to look, above the pictures.
         pictures: photographs and scenes.
-        tables: figures.
+        tables: the other figures.
         plots: drawn figures.
         facts: versions, settings, run time.
         footer: what the figures mean.
@@ -60,6 +61,7 @@ class Page:
     verdict: Verdict
     warnings: list[str]
     summary: list[tuple[str, str]]
+    first_tables: list[Table] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     plots: list[Picture] = field(default_factory=list)
@@ -102,7 +104,7 @@ def number(value: float, unit: str = "", digits: int = 1) -> str:
 
 def percent(share: float) -> str:
     """A share as text; a dash if it is not known."""
-    return f"{100 * share:.1f} %" if np.isfinite(share) else NOT_KNOWN
+    return f"{round(100 * share, 1) + 0.0:.1f} %" if np.isfinite(share) else NOT_KNOWN
 
 
 def _data_uri(kind: str, content: bytes) -> str:

@@ -1,6 +1,7 @@
 """Figures of a reconstruction, drawn with matplotlib's object interface: no window, no global state."""
 
 import io
+import re
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,9 +24,14 @@ _SHOWN_PERCENTILE = 99.0
 
 def to_png(figure: Figure) -> bytes:
     """The figure as a PNG file."""
+    return to_bytes(figure, "png")
+
+
+def to_bytes(figure: Figure, kind: str) -> bytes:
+    """The figure as a file: png, svg or pdf."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(buffer, format="png", dpi=_DPI)
+    figure.savefig(buffer, format=kind, dpi=_DPI)
     return buffer.getvalue()
 
 
@@ -42,7 +48,7 @@ def bone_lengths(quality: Quality, poses3d: Poses3D) -> Figure:
             ax.plot(poses3d.timestamps, 100 * per_frame[:, k], ".", ms=2, color=color, alpha=0.35)
             ax.plot(poses3d.timestamps, 100 * quality.bone_length[:, k], "-", lw=1.4, color=color)
         style(ax, title, "", "cm")
-        _limit_to(ax, 100 * np.concatenate([quality.bone_length[:, bones], per_frame[:, bones]]))
+        show_nearly_all(ax, 100 * np.concatenate([quality.bone_length[:, bones], per_frame[:, bones]]))
     for ax in axes[len(pairs) :]:
         ax.set_visible(False)
     for ax in axes[max(len(pairs) - 2, 0) : len(pairs)]:
@@ -136,7 +142,7 @@ def trajectories(poses3d: Poses3D, joints: tuple[str, ...] = ("LWrist", "RWrist"
             ax.plot(poses3d.timestamps, poses3d.xyz[:, 0, j, axis], line, lw=1.4, color=color, label=plain(name))
         style(ax, "", "time (s)" if axis == 2 else "", f"{'xyz'[axis]} (m)")
         if shown:
-            _limit_to(ax, poses3d.xyz[:, 0, poses3d.skeleton.indices(tuple(shown)), axis])
+            show_nearly_all(ax, poses3d.xyz[:, 0, poses3d.skeleton.indices(tuple(shown)), axis])
     if shown:
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=4, frameon=False, fontsize=8)
@@ -168,10 +174,18 @@ def _bone_pairs(quality: Quality) -> dict[str, list[int]]:
     """Bones by what they are called without their side, so that left and right share a panel."""
     pairs: dict[str, list[int]] = {}
     for k, (a, b) in enumerate(quality.bones):
-        names = [name[1:] if side_of(name) != "middle" else name for name in (a, b)]
+        names = [_without_side(name) for name in (a, b)]
         title = f"{names[0]} to {names[1]}" if names[0] != names[1] else f"{names[0]} width"
         pairs.setdefault(plain(title), []).append(k)
     return pairs
+
+
+def _without_side(name: str) -> str:
+    """LKnee is Knee, left_front_paw is front_paw; a name of the midline stays."""
+    if side_of(name) == "middle":
+        return name
+    without = re.sub("left|right", "", name, count=1, flags=re.IGNORECASE)
+    return without.strip("_-. ") or name if without != name else name[1:].lstrip("_-. ")
 
 
 def _lengths(xyz: np.ndarray, quality: Quality, poses3d: Poses3D) -> np.ndarray:
@@ -194,7 +208,7 @@ def _legend_of_sides(figure: Figure, note: str) -> None:
     figure.legend(handles=handles, loc="outside upper right", ncols=4, frameon=False, fontsize=8)
 
 
-def _limit_to(ax: Axes, values: np.ndarray) -> None:
+def show_nearly_all(ax: Axes, values: np.ndarray) -> None:
     """Fit the vertical axis to nearly all values, so that a single wild one does not flatten the rest."""
     finite = values[np.isfinite(values)]
     if len(finite):

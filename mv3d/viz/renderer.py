@@ -20,7 +20,7 @@ from mv3d.errors import Mv3dError
 from mv3d.viz.colors import BACKGROUND
 from mv3d.viz.content import Content
 from mv3d.viz.display import Display
-from mv3d.viz.frame_meshes import Plane, fixed_mesh, frame_meshes, planes
+from mv3d.viz.frame_meshes import Plane, fixed_lines, frame_meshes, planes
 from mv3d.viz.mesh import Mesh, merged
 from mv3d.viz.scene import SceneGeometry
 from mv3d.viz.viewpoint import Viewpoint
@@ -90,7 +90,7 @@ class Open3dScene:
         """
         self._window, self._content, self._scene = window, content, scene
         # The Visualizer takes the size of the world from what is added first, and cannot look at one without extent.
-        self._fixed = open3d_mesh(fixed_mesh(content, scene, Display()))
+        self._fixed = open3d_mesh(fixed_lines(content, scene, Display()).mesh())
         window.add_geometry(self._fixed)
         self._shadow, self._marks, self._body = (open3d_mesh(merged([])) for _ in range(3))
         for mesh in (self._shadow, self._marks, self._body):
@@ -101,7 +101,7 @@ class Open3dScene:
     def show(self, frame: int, display: Display) -> None:
         """Show a frame."""
         if display != self._display:
-            self._fill(self._fixed, fixed_mesh(self._content, self._scene, display))
+            self._fill(self._fixed, fixed_lines(self._content, self._scene, display).mesh())
         meshes = frame_meshes(self._content, self._scene, frame, display)
         self._fill(self._shadow, meshes.shadow)
         self._fill(self._marks, meshes.marks)

@@ -9,13 +9,18 @@ from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.quality import Quality, mean_known, median_known
 from mv3d.data.rig import Rig
 from mv3d.viz import plots
-from mv3d.viz.page import NOT_KNOWN, Page, Picture, Table, drawing, number, percent, photograph
-from mv3d.viz.sync_plots import sync_curves
+from mv3d.viz.figures import drawings
+from mv3d.viz.findings import clock
+from mv3d.viz.motion_plots import standard_deviation
+from mv3d.viz.page import NOT_KNOWN, Page, Table, drawing, number, percent, photograph
+from mv3d.viz.scene import some_frames
 from mv3d.viz.verdict import Verdict, inconsistent_cameras, judge
+from mv3d.viz.worst_moments import worst_moments
 
 _FOOTER = (
-    "Jitter: median second difference of the limb joints' positions from frame to frame. Errors are medians unless "
-    "they say otherwise. Marked rows are those to look at first."
+    "Uncertainty: standard deviation along the axis on which a joint is known least, as the covariances say; median "
+    "over frames. Jitter: median second difference of the limb joints' positions from frame to frame. Errors are "
+    "medians unless they say otherwise. Marked rows are those to look at first."
 )
 
 
@@ -58,12 +63,9 @@ def write_report(
         verdict=verdict,
         warnings=warnings,
         summary=_summary(rig, poses3d, quality),
-        tables=[
-            _camera_table(rig, poses2d, poses3d, quality),
-            _bone_table(quality),
-            _joint_table(poses3d, quality),
-        ],
-        plots=[*_plots(poses3d, quality), *_diagnosis_plots(quality, diagnosis)],
+        first_tables=[_camera_table(rig, poses2d, poses3d, quality), *_moment_table(poses3d, quality)],
+        tables=[_joint_table(poses3d, quality), _bone_table(quality)],
+        plots=[drawing(d.title, d.note, plots.to_png(d.draw())) for d in drawings(poses3d, quality, diagnosis)],
         pictures=[photograph(caption, image) for caption, image in pictures],
         facts=facts,
         footer=_FOOTER,
@@ -83,6 +85,7 @@ def _summary(rig: Rig, poses3d: Poses3D, quality: Quality) -> list[tuple[str, st
         ("the same with the shifts taken off", number(mean_known(quality.left_out_without_shift_px), "px")),
         ("bone length CV, per frame", percent(mean_known(quality.bone_cv_per_frame))),
         ("bone length CV, smoothed", percent(mean_known(quality.bone_cv))),
+        ("uncertainty of a limb joint", number(_sd_mm(poses3d, quality.limb_joints), "mm")),
         ("jitter", number(quality.jitter_mm, "mm", 2)),
     ]
 
@@ -129,14 +132,16 @@ def _joint_table(poses3d: Poses3D, quality: Quality) -> Table:
                 percent(1 - measured - filled),
                 number(median_known(quality.reprojection_px[:, :, j])),
                 number(mean_known(views[:, j])),
+                number(_sd_mm(poses3d, (j,))),
             )
         )
     note = (
         "Measured: at least two cameras agreed. Filled: carried over a short gap by the movement around it. "
-        "Reprojection: median over frames and cameras. Cameras: mean number that agreed."
+        "Reprojection: median over frames and cameras. Cameras: mean number that agreed. Uncertainty: median over "
+        "frames of the standard deviation along the axis on which the joint is known least."
     )
     marked = frozenset(j for j in quality.limb_joints if quality.measured[j] < 0.8)
-    heads = ("joint", "measured", "filled", "missing", "reprojection, px", "cameras")
+    heads = ("joint", "measured", "filled", "missing", "reprojection, px", "cameras", "uncertainty, mm")
     return Table("Joints", note, heads, rows, marked)
 
 
@@ -157,54 +162,28 @@ def _bone_table(quality: Quality) -> Table:
     return Table("Bones", note, ("bone", "mean length", "CV per frame", "CV smoothed"), rows, frozenset())
 
 
-def _plots(poses3d: Poses3D, quality: Quality) -> list[Picture]:
-    """Each figure with one sentence on how to read it; without frames there is nothing to draw."""
-    if not len(poses3d):
-        return []
-    drawn = [
+def _moment_table(poses3d: Poses3D, quality: Quality) -> list[Table]:
+    """When to look; nothing where nothing stands out."""
+    moments = worst_moments(quality, poses3d.timestamps)
+    rows = [
         (
-            "Bone lengths over time",
-            "Flat lines are right; a step tells that a joint jumped, a slope that it drifts.",
-            plots.bone_lengths(quality, poses3d),
-        ),
-        (
-            "Reprojection error over time",
-            "A camera above the others disagrees with them; a peak tells when to look at the overlay.",
-            plots.reprojection_over_time(quality, poses3d),
-        ),
-        (
-            "Reprojection error per joint",
-            "Long bars are joints on which the detector and the skeleton disagree.",
-            plots.reprojection_per_joint(quality),
-        ),
-        (
-            "Coverage",
-            "Which joint was measured, filled over a gap, or missing, in each frame.",
-            plots.coverage(poses3d),
-        ),
-        (
-            "Seen by each camera",
-            "Dark cells are joints that a camera hardly sees: a reason to move it.",
-            plots.seen_by_camera(quality),
-        ),
-        (
-            "Joint trajectories",
-            "Position in the world over time; dots far from the line are single frames that went wrong.",
-            plots.trajectories(poses3d),
-        ),
+            f"{clock(m.time - float(poses3d.timestamps[0]))}, frame {m.frame}",
+            m.camera,
+            number(m.error_px),
+            number(m.usual_px),
+            ", ".join(m.joints),
+        )
+        for m in moments
     ]
-    return [drawing(title, note, plots.to_png(figure)) for title, note, figure in drawn]
+    note = "The camera's detections and the skeleton disagree there at least twice as much as they usually do."
+    heads = ("when", "camera", "error, px", "usually, px", "furthest off")
+    return [Table("Moments to look at", note, heads, rows)] if rows else []
 
 
-def _diagnosis_plots(quality: Quality, diagnosis: Diagnosis | None) -> list[Picture]:
-    if diagnosis is None or diagnosis.sync is None:
-        return []
-    title = "Sync"
-    note = (
-        "How much each camera disagrees with the others if it alone is moved in time, constant errors taken off. The "
-        "minimum is where it is in sync; a flat curve says that too little moves to tell."
-    )
-    return [drawing(title, note, plots.to_png(sync_curves(quality.cameras, diagnosis.sync)))]
+def _sd_mm(poses3d: Poses3D, joints: tuple[int, ...]) -> float:
+    """Median standard deviation of some joints, all if none are given, mm."""
+    sd = standard_deviation(some_frames(poses3d))
+    return 1000 * median_known(sd[:, list(joints) or slice(None)])
 
 
 def _people(poses: Poses2D | None) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mv3d.data.camera import Camera
 from mv3d.data.poses import Poses3D
@@ -83,11 +83,16 @@ def scene_geometry(rig: Rig, poses3d: Poses3D) -> SceneGeometry:
 
 def some_frames(poses3d: Poses3D, most: int = _MOST_FRAMES) -> Poses3D:
     """At most `most` frames, evenly spread over all."""
-    if len(poses3d) <= most:
+    chosen = frames_spread(len(poses3d), most)
+    if len(chosen) == len(poses3d):
         return poses3d
-    chosen = np.linspace(0, len(poses3d) - 1, most).round().astype(int)
     over_time = ("xyz", "score", "reprojection_error", "n_views", "covariance", "state", "xyz_per_frame", "timestamps")
     return replace(poses3d, **{name: getattr(poses3d, name)[chosen] for name in over_time})
+
+
+def frames_spread(count: int, most: int) -> Int[np.ndarray, " chosen"]:
+    """Numbers of at most `most` of `count` frames, evenly spread, first and last included."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).round().astype(int)
 
 
 def camera_frusta(rig: Rig, size: float, edge: float = 1.0) -> Lines:

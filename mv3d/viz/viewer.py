@@ -98,7 +98,7 @@ def legend(shown: Content, display: Display) -> list[tuple[str, Rgb]]:
     if shown.ghost is not None and display.ghost:
         found.append(("grey: the other run", mixed(GHOST_RGB, _INK, 0.4)))
     if display.ellipsoids:
-        factor = "" if display.ellipsoids == 1 else f", {display.ellipsoids:g} times as large"
+        factor = "" if display.ellipsoids == 1 else f", x{display.ellipsoids:g}"
         found.append((f"rings: 95 % uncertainty{factor}", _FAINT))
     if display.trails:
         found.append((f"trails: the last {display.trail_s:g} s", _FAINT))

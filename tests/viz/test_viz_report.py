@@ -85,7 +85,7 @@ def test_the_report_holds_verdict_figures_and_facts(tmp_path: Path, scenario) ->
 def test_the_report_needs_nothing_else(tmp_path: Path, scenario) -> None:
     _, page = _write(tmp_path / "report.html", scenario)
     assert not {"script", "link", "iframe", "object", "form"} & set(page.tags)
-    assert len(page.addresses) == 7  # six plots and the picture
+    assert len(page.addresses) == 9  # eight plots and the picture
     assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
     source = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"https?://|url\(|@import", re.sub(r"base64,[^\"]+", "", source))
@@ -132,7 +132,7 @@ def test_hostile_names_stay_text(tmp_path: Path, scenario) -> None:
     )
     assert "script" not in page.tags
     assert "b" not in page.tags
-    assert page.tags.count("img") == 7
+    assert page.tags.count("img") == 9
     assert page.text.count(evil) >= 5
     assert all(name in page.text for name in (*names, keypoints[0]))
     assert not page.odd_attributes
@@ -179,3 +179,29 @@ def test_a_failed_write_leaves_the_older_report(tmp_path: Path, scenario, monkey
         _write(path, scenario)
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_moments_that_stand_out_are_above_the_pictures(tmp_path: Path, scenario_of) -> None:
+    scenario = scenario_of(frames=60)
+    errors = scenario.quality.reprojection_px.copy()
+    errors[30:38, 1] += 40.0
+    _, page = _write(tmp_path / "r.html", scenario, quality=replace(scenario.quality, reprojection_px=errors))
+    rows = page.text.split("\n")
+    at = rows.index("Moments to look at")
+    assert rows.index("Cameras") < at < rows.index("Pictures") < rows.index("Plots") < rows.index("Joints")
+    assert "cam02" in rows[at:]
+    assert any(re.fullmatch(r"0:01(\.\d)?, frame 3\d", row) for row in rows[at:])
+
+
+def test_the_uncertainty_of_every_joint_is_in_its_table(tmp_path: Path, scenario) -> None:
+    _, page = _write(tmp_path / "r.html", scenario)
+    rows = page.text.split("\n")
+    nose = rows.index("Nose", rows.index("Joints"))
+    # The covariances of the scenario are those of 10 mm.
+    assert rows[nose + 6] == "10.0"
+
+
+def test_the_report_follows_the_readers_choice_of_dark_and_light(tmp_path: Path, scenario) -> None:
+    _write(tmp_path / "r.html", scenario)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "prefers-color-scheme: dark" in text

@@ -13,7 +13,7 @@ from mv3d.viz.body import facing_direction, foot_height, up_direction
 from mv3d.viz.colors import BACKGROUND, PAPER
 from mv3d.viz.content import content
 from mv3d.viz.display import Display
-from mv3d.viz.frame_meshes import fixed_mesh
+from mv3d.viz.frame_meshes import fixed_lines
 from mv3d.viz.people import skeleton_geometry
 from mv3d.viz.scene import camera_frusta, scene_geometry
 from mv3d.viz.viewpoint import default_viewpoint
@@ -86,7 +86,7 @@ def test_nobody_leaves_nothing(scenario, people: int) -> None:
     assert geometry.joint_xyz.shape == (0, 3)
     assert geometry.mesh().triangles.shape == (0, 3)
     scene = scene_geometry(scenario.rig, poses)
-    assert np.isfinite(fixed_mesh(content(scenario.rig, poses), scene, Display()).vertices).all()
+    assert np.isfinite(fixed_lines(content(scenario.rig, poses), scene, Display()).segments).all()
     assert np.isfinite(default_viewpoint(scene, (640, 360)).eye_from_world).all()
 
 
