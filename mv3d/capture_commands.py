@@ -77,6 +77,30 @@ def record(
     return [] if quiet else _recorded_lines(session, recorded)
 
 
+def cameras() -> Lines:
+    """List cameras with the sizes and rates that they offer, and warn where they share a USB bus that is too slow.
+
+    Network cameras are not looked for: give their address to `mv3d record`.
+    """
+    from mv3d.capture.listing import list_cameras
+    from mv3d.capture.v4l2 import bus_warnings
+
+    found = list_cameras()
+    if not found:
+        return ["no cameras here; network cameras are given to `mv3d record` by their address"]
+    lines = []
+    for device in found:
+        bus = f", USB bus {device.bus.number} at {device.bus.megabits:g} Mb/s" if device.bus else ""
+        lines.append(f"{device.address:<4}{device.description}{bus}")
+        modes = sorted({(m.format, m.size, m.fps) for m in device.modes}, key=lambda m: (m[0], -m[1][0], -m[2]))
+        lines += [f"      {code:<5}{width}x{height} at {fps:g} fps" for code, (width, height), fps in modes]
+        if device.problem:
+            lines.append(f"      cannot be asked: {device.problem}")
+        elif not modes and ":" not in device.address:
+            lines.append("      lists no modes; it may still record as it is")
+    return lines + [f"warning: {text}" for text in bus_warnings(found)]
+
+
 def _settings(
     size: str | None,
     fps: float | None,

@@ -17,6 +17,7 @@ from mv3d import (
     commands,
     export_commands,
     pose2d_commands,
+    session_commands,
     viewing_commands,
 )
 from mv3d.errors import Mv3dError
@@ -29,7 +30,14 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "demo": commands.demo,
     "board": calibration_commands.board,
     "calibrate": calibration_commands.calibrate,
+    "cameras": capture_commands.cameras,
     "record": capture_commands.record,
+    "session": {
+        "info": session_commands.info,
+        "repair": session_commands.repair,
+        "trim": session_commands.trim,
+        "import": session_commands.import_videos,
+    },
     "run": commands.run,
     "pose2d": commands.pose2d,
     "reconstruct": commands.reconstruct,

@@ -51,12 +51,14 @@ class OutputConfig:
         overlay: write overlay.mp4.
         scene: write scene.mp4 (needs Open3D to open a hidden window).
         report: write report.html.
+        blur_faces: make faces unrecognisable in pictures and videos, where the keypoints say that they are.
     """
 
     formats: tuple[str, ...] = ("csv", "trc", "openpose")
     overlay: bool = True
     scene: bool = True
     report: bool = True
+    blur_faces: bool = False
 
     def __post_init__(self) -> None:
         export_paths(".", self.formats, "name")  # names an unknown format before hours of work, not after

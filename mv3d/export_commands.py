@@ -20,7 +20,7 @@ def export(
 
     Args:
         session: the session folder.
-        format: any of csv, csv_tidy, trc, c3d, json, npz, openpose, bvh, glb, usda, fbx.
+        format: any of csv, csv_tidy, trc, c3d, json, npz, openpose, bvh, glb, usda, fbx, angles.
         out: folder for the files; export/ of the session by default.
         axes: world keeps the rig's axes, y_up and z_up turn what is up onto that axis; auto is what the readers of each
             format expect.

@@ -15,8 +15,10 @@ from mv3d.data.session import Session
 from mv3d.errors import Mv3dError
 from mv3d.files.progress import Progress
 from mv3d.files.recording import Recording
+from mv3d.files.session_record import made_without_faces
 from mv3d.files.video import probe_video, read_frames
 from mv3d.result import Result
+from mv3d.viz.faces import blurred_views
 from mv3d.viz.grid import overlay_frames
 from mv3d.viz.moments import at_times
 from mv3d.viz.movie import write_movie
@@ -57,7 +59,10 @@ def draw(
         times = recording.timeline.timestamps
         offsets = zip(poses2d.values(), recording.time_offsets, strict=True)
         seen = [at_times(poses, times, float(offset)) for poses, offset in offsets]
-        frames = overlay_frames(recording.images(), recording.rig, seen, poses3d, outlines)
+        images = recording.images()
+        if config.blur_faces:
+            images = blurred_views(images, list(poses2d.values()), recording.timeline.index)
+        frames = overlay_frames(images, recording.rig, seen, poses3d, outlines)
         drawn.stills.extend(_movie(session.overlay_video, frames, poses3d, progress))
         drawn.outputs["overlay"] = session.overlay_video
     if config.scene:
@@ -91,10 +96,14 @@ def _movie(path: Path, frames: Iterable[np.ndarray], poses3d: Poses3D, progress:
     return stills
 
 
-def stills_of(session: Session, count: int) -> list[Still]:
-    """The same stills out of the videos that an earlier run left in the session, as far as they can be read."""
+def stills_of(session: Session, count: int, without_faces: bool = False) -> list[Still]:
+    """The same stills out of the videos that an earlier run left in the session, as far as they can be read.
+
+    `without_faces` leaves out those of an overlay.mp4 that was made with faces in it.
+    """
     stills = []
-    for path in (session.overlay_video, session.scene_video):
+    shown = session.overlay_video, session.scene_video
+    for path in shown[1:] if without_faces and not made_without_faces(session.root) else shown:
         try:
             info = probe_video(path)
             for frame in sorted(_still_frames(count)) if info.frame_count == count else ():

@@ -228,7 +228,14 @@ def report_session(root: str | Path, config: Config) -> Path:
         notes = (*notes, f"the cameras are those of {session.refined_rig.name}, corrected by the skeletons")
     shown = replace(result, poses3d=poses3d, notes=notes)
     write_verdict(session.verdict, shown)
-    report(session.report, shown, config, stills_of(session, len(poses3d)), session_name(session), {})
+    report(
+        session.report,
+        shown,
+        config,
+        stills_of(session, len(poses3d), config.output.blur_faces),
+        session_name(session),
+        {},
+    )
     return session.report
 
 

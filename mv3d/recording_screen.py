@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from shutil import get_terminal_size
 from types import TracebackType
-from typing import TextIO
 
 from mv3d.capture.recorder import Recorder
 from mv3d.capture.status import RecordingStatus, clock
@@ -20,9 +19,9 @@ _UP_AND_CLEAR = "\x1b[{}F\x1b[J"
 class RecordingScreen:
     """Shows a recording on standard error and listens for the stop key."""
 
-    def __init__(self, quiet: bool, out: TextIO | None = None) -> None:
+    def __init__(self, quiet: bool) -> None:
         """Show nothing if quiet; on a terminal draw over, elsewhere write a line now and then."""
-        self._out = out or sys.stderr
+        self._out = sys.stderr
         self._quiet, self._live = quiet, self._out.isatty()
         self._status, self._drawn, self._next = RecordingStatus(), 0, 0.0
         self._keys = _stop_keys()

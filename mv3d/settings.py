@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 if TYPE_CHECKING:
     from mv3d.config import Config
+    from mv3d.reconstruct.people import PeopleConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,11 @@ class Settings:
         model: 2D network; see `mv3d models list`.
         device: where the network runs: auto, cpu, cuda, cuda:1, ...
         mode: sequence smooths over time, frame keeps every frame's own triangulation.
+        people: how many people: a number, or all; 1 is the performer.
         refine_rig: correct the cameras by the skeletons before the reconstruction, in cameras.refined.yaml:
             image-shift, extrinsics or focal.
         allow_empty_views: go on when a camera never sees the performer.
+        blur_faces: make faces unrecognisable in overlay and report, where the keypoints say that they are.
         quiet: no progress bars and no summary.
     """
 
@@ -30,8 +33,10 @@ class Settings:
     model: str | None = None
     device: str | None = None
     mode: Literal["frame", "sequence"] | None = None
+    people: int | Literal["all"] | None = None
     refine_rig: Literal["image-shift", "extrinsics", "focal"] | None = None
     allow_empty_views: bool = False
+    blur_faces: bool = False
     quiet: bool = False
 
     def load(self) -> "Config":
@@ -44,10 +49,19 @@ class Settings:
         reconstruct = replace(
             reconstruct,
             mode=self.mode or reconstruct.mode,
+            people=reconstruct.people if self.people is None else self._wanted_people(reconstruct.people),
             allow_empty_views=self.allow_empty_views or reconstruct.allow_empty_views,
         )
         rig_check = replace(config.rig_check, refine=self.refine_rig or config.rig_check.refine)
-        return replace(config, pose2d=pose2d, reconstruct=reconstruct, rig_check=rig_check)
+        output = replace(config.output, blur_faces=self.blur_faces or config.output.blur_faces)
+        return replace(config, output=output, pose2d=pose2d, reconstruct=reconstruct, rig_check=rig_check)
+
+    def _wanted_people(self, people: "PeopleConfig") -> "PeopleConfig":
+        from mv3d.errors import ConfigError
+
+        if isinstance(self.people, int) and self.people < 1:
+            raise ConfigError(f"--people is {self.people}; a number of at least 1, or all, is wanted")
+        return replace(people, count=None if self.people == "all" else self.people)
 
     def progress(self, items: Iterable[Any], length: int, description: str) -> Iterable[Any]:
         """A progress bar, unless it was asked not to."""

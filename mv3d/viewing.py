@@ -40,12 +40,13 @@ class Viewing:
     notes: tuple[str, ...]
 
 
-def open_viewing(root: str | Path, ghost: Path | None = None) -> Viewing:
+def open_viewing(root: str | Path, ghost: Path | None = None, blur_faces: bool = False) -> Viewing:
     """Gather what there is to see of a session; only the skeleton and the rig must be there.
 
     Args:
         root: the session folder.
         ghost: pose3d.npz of another run, to show beside it.
+        blur_faces: hide the faces that the keypoints tell of; videos of cameras without keypoints are not shown.
 
     Raises:
         SessionError: no reconstruction, or nobody in it.
@@ -65,7 +66,9 @@ def open_viewing(root: str | Path, ghost: Path | None = None) -> Viewing:
     rig = Rig(tuple(fitted))
     poses2d = _keypoints(session, rig, notes)
     other = _with_people(ghost) if ghost is not None else None
-    return Viewing(session, content(rig, poses3d, poses2d, videos, other), tuple(notes))
+    if blur_faces:
+        notes += [f"{name} has no images: faces are blurred by keypoints" for name in videos.keys() - poses2d]
+    return Viewing(session, content(rig, poses3d, poses2d, videos, other, blur_faces), tuple(notes))
 
 
 def save_picture(viewing: Viewing, path: Path, frame: int, display: Display, size: tuple[int, int]) -> None:

@@ -62,6 +62,7 @@ def view(
     frame: int = 0,
     overlay: Path | None = None,
     size: tuple[int, int] = (1280, 720),
+    blur_faces: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
     layers: Layers = _LAYERS,
@@ -75,6 +76,7 @@ def view(
         frame: of the picture; -1 is the last.
         overlay: write into this folder one video a camera, with 2D detections and projected skeleton, instead.
         size: width and height of pictures and videos, px.
+        blur_faces: make faces in the cameras' images unrecognisable, where the keypoints say that they are.
         overwrite: replace files that are already there.
         quiet: no progress bar.
         layers: what is shown.
@@ -89,7 +91,7 @@ def view(
     for path in (video, picture):
         if path is not None:
             refuse_overwriting(path, overwrite)
-    shown = viewing.open_viewing(session, layers.ghost)
+    shown = viewing.open_viewing(session, layers.ghost, blur_faces)
     viewing.check_display(shown, display)
     written = []
     if picture is not None:

@@ -21,11 +21,13 @@ _FLOORS = (
 _FLOOR_OF = {room: floor for floor, rooms in enumerate(_FLOORS) for room in rooms}
 # Modules that belong to the room of another name.
 _ROOM_OF_MODULE = {
-    **dict.fromkeys(("calibration", "detection", "outputs", "pictures", "result", "summary", "viewing"), "pipeline"),
+    **dict.fromkeys(
+        ("blurring", "calibration", "detection", "outputs", "pictures", "result", "summary", "viewing"), "pipeline"
+    ),
     **dict.fromkeys(
         (
             *("calibration_commands", "capture_commands", "commands", "export_commands", "pose2d_commands"),
-            *("viewing_commands", "recording_screen", "demo", "demo_calibration", "demonstration"),
+            *("viewing_commands", "recording_screen", "session_commands", "demo", "demo_calibration", "demonstration"),
             "settings",
         ),
         "cli",

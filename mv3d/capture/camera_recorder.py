@@ -85,6 +85,8 @@ class CameraRecorder:
         self._start_at = self._stop_at = float("inf")
         self._gaps = GapCounter()
         self._last: bytes | np.ndarray | None = None
+        # What is packed with its neighbours is of no use without the key frame that it builds on.
+        self._waits_for_key = self.info.codec == "h264"
         self._reader = threading.Thread(target=self._read_all, name=f"read {address.name}", daemon=True)
         self._writer = threading.Thread(target=self._write_all, name=f"write {address.name}", daemon=True)
         self._reader.start()
@@ -170,6 +172,10 @@ class CameraRecorder:
             self.counts.damaged += 1
             self._state.trouble = got.reason
             return
+        if self._waits_for_key and not got.key:
+            self.counts.dropped += self.counts.received > 0
+            return
+        self._waits_for_key = False
         self.counts.received += 1
         self.counts.repeated += _same(got.data, self._last)
         self._last = got.data
@@ -177,6 +183,7 @@ class CameraRecorder:
         self.counts.missing = self._gaps.missing
         if not self._queue.put(got, wait=not self.info.live) and self._state.text != "failed":
             self.counts.dropped += 1
+            self._waits_for_key = self.info.codec == "h264"
             self._state.trouble = "disk or encoder too slow"
 
     def _lost(self, reason: str) -> bool:

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,7 +40,7 @@ class DeviceSource:
             CaptureError: missing, busy, or no picture within the timeout.
         """
         self._device, self._timeout = device, settings.timeout
-        self._capture = open_capture(device, _BACKENDS.get(platform.system(), cv2.CAP_ANY))
+        self._capture = open_silently(device, open_capture)
         if not self._capture.isOpened():
             raise CaptureError(
                 f"camera {device}: cannot be opened; it is missing, or another program uses it (see `mv3d cameras`)"
@@ -177,3 +178,13 @@ class DeviceSource:
 
 def _manual_exposure() -> float:
     return _MANUAL_EXPOSURE.get(platform.system(), _OTHER_MANUAL_EXPOSURE)
+
+
+def open_silently(device: int | str, open_capture: OpenCapture) -> Any:
+    """Open a device without OpenCV's own words on standard error; the caller has a better one."""
+    before = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return open_capture(device, _BACKENDS.get(platform.system(), cv2.CAP_ANY))
+    finally:
+        cv2.utils.logging.setLogLevel(before)

@@ -3,7 +3,8 @@
 A missing keypoint is NaN with score 0.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,23 @@ class Poses3D:
         """Frames per second: the inverse of the median interval; 0 for fewer than two frames."""
         return float(1 / np.median(np.diff(self.timestamps))) if len(self) > 1 else 0.0
 
+    def within(self, timestamps: np.ndarray, first: int) -> "Poses3D":
+        """The same as a part of a longer recording, from its frame `first` on; missing before and after."""
+        after = len(timestamps) - len(self) - first
+
+        def padded(values: np.ndarray, missing: float) -> np.ndarray:
+            around = [(first, after), *[(0, 0)] * (values.ndim - 1)]
+            return np.pad(values, around, constant_values=missing)
+
+        arrays = {name: padded(getattr(self, name), missing) for name, missing in _MISSING_VALUES.items()}
+        return replace(self, timestamps=timestamps, **arrays)
+
+    def joined_with(self, others: "Sequence[Poses3D]") -> "Poses3D":
+        """Several people of one recording, numbered in their order; clocks and cameras are the first's."""
+        everyone = [self, *others]
+        arrays = {name: np.concatenate([getattr(p, name) for p in everyone], axis=1) for name in _MISSING_VALUES}
+        return replace(self, person_id=np.zeros(0, np.int64), **arrays)
+
     def save(self, path: str | Path) -> None:
         """Write as npz; the file appears whole or not at all."""
         arrays = {name: getattr(self, name) for name in _FIELDS_3D if name != "cameras"}
@@ -185,6 +203,18 @@ _FIELDS_3D = (
     *("xyz", "score", "reprojection_error", "n_views", "covariance", "state", "xyz_per_frame"),
     *("timestamps", "person_id", "cameras", "time_offsets"),
 )
+
+
+_MISSING_VALUES = {
+    "xyz": np.nan,
+    "xyz_per_frame": np.nan,
+    "reprojection_error": np.nan,
+    "covariance": np.nan,
+    "score": 0.0,
+    "n_views": 0.0,
+    "state": float(MISSING),
+}
+"""The arrays over frames and people, and what they hold where there is nobody."""
 
 
 def _increasing(name: str, value: np.ndarray, length: int) -> np.ndarray:

@@ -8,9 +8,11 @@ from mv3d.data.motion import Motion
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.errors import ConfigError
+from mv3d.export.angles import write_angles_csv
 from mv3d.export.bvh import write_bvh
 from mv3d.export.c3d import check_c3d, write_c3d
 from mv3d.export.fbx import blender_program, write_fbx
+from mv3d.export.fitted import fitted_body
 from mv3d.export.gltf import write_glb
 from mv3d.export.json_file import write_json
 from mv3d.export.openpose_json import write_openpose_json
@@ -20,6 +22,7 @@ from mv3d.export.tables import write_tidy_csv, write_wide_csv
 from mv3d.export.trc import write_trc
 from mv3d.export.usda import write_usda
 from mv3d.files.writing import whole_file
+from mv3d.motion.angles import joint_angles
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,10 @@ def _fbx(job: Job) -> None:
     write_fbx(job.motions[job.person], job.path, job.placement)
 
 
+def _angles(job: Job) -> None:
+    write_angles_csv(job.path, joint_angles(fitted_body(job.poses, job.person)))
+
+
 FORMATS = {
     "trc": Format(
         "{name}.trc", lambda job: write_trc(job.poses, job.path, job.placement, job.person), units="mm", one_person=True
@@ -139,6 +146,7 @@ FORMATS = {
         motion=True,
         check=_check_fbx,
     ),
+    "angles": Format("{name}_angles.csv", _angles, fixed=True, one_person=True),
     "openpose": Format(
         "openpose",
         lambda job: write_openpose_json(job.poses, job.path, job.name, job.rig, job.poses2d, job.placement),

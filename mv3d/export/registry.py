@@ -9,12 +9,12 @@ from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.errors import ConfigError, FormatError
 from mv3d.export.check import check_export
+from mv3d.export.fitted import fitted_body
 from mv3d.export.formats import FORMATS, Job
 from mv3d.export.labels import person_path
 from mv3d.export.options import ExportOptions
 from mv3d.export.timing import is_regular, nominal_rate, resample_poses
 from mv3d.files.writing import check_output_folder
-from mv3d.motion.fit import fit_motions
 from mv3d.motion.resample import resampled
 from mv3d.reconstruct.gravity import up_direction
 
@@ -152,7 +152,8 @@ class _AtRates:
 
     def motions(self, rate: float | None) -> tuple[Motion, ...]:
         if None not in self._motions:
-            self._motions[None] = tuple(fitted.motion for fitted in fit_motions(self._poses[None]))
+            poses = self._poses[None]
+            self._motions[None] = tuple(fitted_body(poses, person).motion for person in range(poses.xyz.shape[1]))
         if rate not in self._motions:
             self._motions[rate] = tuple(resampled(motion, rate) for motion in self._motions[None])
         return self._motions[rate]

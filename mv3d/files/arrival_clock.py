@@ -8,7 +8,7 @@ from scipy.ndimage import median_filter
 
 # A frame that came late is followed by frames that come fast; only what is still
 # missing this many frames later is lost.
-_LOOK_AHEAD = 5
+_LOOK_AHEAD = 15
 # The interval is that of the frames around: cameras change their rate with the light.
 _LOCAL = 61
 # A camera's clock and ours run apart evenly over much longer than this, s.
@@ -23,7 +23,7 @@ def missing_before(times: Float[np.ndarray, " frame"]) -> Int[np.ndarray, " fram
     if len(times) < 3:
         return missing
     steps = np.diff(times)
-    usual = median_filter(steps, size=min(_LOCAL, len(steps)), mode="nearest")
+    usual = median_filter(steps, size=min(_LOCAL, len(steps)), mode="reflect")
     for i in np.flatnonzero(steps > 1.5 * usual):
         ahead = min(i + _LOOK_AHEAD, len(steps))
         excess = (times[ahead] - times[i]) / usual[i] - (ahead - i)
@@ -45,8 +45,11 @@ class GapCounter:
             return
         times = np.array(self._times)
         at = len(times) - _LOOK_AHEAD - 1
-        if times[at] - times[at - 1] > 1.5 * np.median(np.diff(times)):
-            self.missing += int(missing_before(times)[at])
+        usual = float(np.median(np.diff(times)))
+        step = float(times[at] - times[at - 1]) / usual
+        if step > 1.5:
+            excess = float(times[-1] - times[at - 1]) / usual - (_LOOK_AHEAD + 1)
+            self.missing += max(0, min(round(excess), round(step) - 1))
 
 
 def arrival_jitter(times: Float[np.ndarray, " frame"]) -> tuple[float, float]:

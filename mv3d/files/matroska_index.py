@@ -143,10 +143,13 @@ def _write_duration(file: BinaryIO, at: int, length: int, found: FramesInFile) -
 
 
 def _duration_us(found: FramesInFile) -> float:
-    """Time of the last frame and its share; times count from the start of the recording, not from the first frame."""
+    """Time of the last frame and its share; times count from the start of the recording, not from the first frame.
+
+    The share is the shortest interval: with frames missing, any other would promise more than there is.
+    """
     if len(found.times_us) < 2:
         return float(found.times_us.max(initial=0))
-    return float(found.times_us[-1] + np.median(np.diff(found.times_us)))
+    return float(found.times_us[-1] + np.diff(found.times_us).min())
 
 
 def _cues(found: FramesInFile, segment: int) -> bytes:

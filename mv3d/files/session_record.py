@@ -48,6 +48,16 @@ def session_record(root: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
+def made_without_faces(root: Path) -> bool:
+    """Whether session.yaml says that the pictures of the last run were made with blurred faces."""
+    try:
+        settings = read_session_file(root).get("settings")
+    except FormatError:
+        return False
+    output = settings.get("output") if isinstance(settings, dict) else None
+    return isinstance(output, dict) and output.get("blur_faces") is True
+
+
 def write_session_record(root: Path, record: dict[str, Any]) -> None:
     """Put what is known of a recording into session.yaml, under `recording`; other keys stay.
 

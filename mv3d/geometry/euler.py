@@ -13,7 +13,7 @@ _AXIS = {"X": 0, "Y": 1, "Z": 2}
 _LOCKED = 1e-7
 
 
-def rotation_about(axis: str, angle: Float[np.ndarray, "*batch"]) -> Float[np.ndarray, "*batch 3 3"]:
+def rotation_about(axis: str, angle: Float[np.ndarray, "*batch"] | float) -> Float[np.ndarray, "*batch 3 3"]:
     """Turn by `angle` (rad) about "X", "Y" or "Z"."""
     i = _AXIS[axis]
     j, k = (i + 1) % 3, (i + 2) % 3

@@ -14,6 +14,7 @@ from mv3d.data.poses import MISSING, Poses3D
 from mv3d.errors import ReconstructionError
 from mv3d.geometry.kinematics import joint_frames
 from mv3d.motion import pose_kernels
+from mv3d.motion.contact import ContactConfig, Contacts, foot_contacts, with_contacts
 from mv3d.motion.human import human_body, is_human
 from mv3d.motion.lengths import Posed, improved
 from mv3d.motion.model import Body
@@ -30,12 +31,14 @@ class FitConfig:
 
     Attributes:
         prior: what is usual for angles.
+        contact: feet on the floor.
         refinements: how often lengths are improved.
         iterations: most steps of a solution.
         stretches: how a long recording is cut.
     """
 
     prior: MotionPrior = field(default_factory=MotionPrior)
+    contact: ContactConfig = field(default_factory=ContactConfig)
     refinements: int = 2
     iterations: int = 30
     stretches: StretchConfig = field(default_factory=StretchConfig)
@@ -51,6 +54,7 @@ class Fitted:
         bone_sigma: (bone,) m, standard deviation of the lengths of `body.bones`.
         angles: (frame, angle) rad, in the order of `body.angle_names`; always within `body.limits`.
         residual: (frame, site) m, distance of each site to its keypoint; NaN where that is missing.
+        contacts: when and where feet rest.
         converged: whether all windows converged.
     """
 
@@ -59,6 +63,7 @@ class Fitted:
     bone_sigma: np.ndarray
     angles: np.ndarray
     residual: np.ndarray
+    contacts: Contacts
     converged: bool
 
 
@@ -76,10 +81,11 @@ def fit_motion(poses: Poses3D, person: int = 0, config: FitConfig | None = None)
     config = config or FitConfig()
     body = _measured_body(poses, person)
     body, sigma = _learnt(body, poses, person, config)
-    state, converged = _in_windows(body, poses, person, config)
+    contacts = foot_contacts(poses, person, body, config.contact)
+    state, converged = _in_windows(body, poses, person, contacts, config)
     rotations = _rotations(body, state.root, state.q)
     motion = Motion(body.armature, rotations, state.t, poses.timestamps, int(poses.person_id[person]))
-    return Fitted(motion, body, sigma, state.q, _residual(motion, body, poses, person), converged)
+    return Fitted(motion, body, sigma, state.q, _residual(motion, body, poses, person), contacts, converged)
 
 
 def fit_motions(poses: Poses3D, config: FitConfig | None = None) -> tuple[Fitted, ...]:
@@ -127,12 +133,13 @@ def _learnt(body: Body, poses: Poses3D, person: int, config: FitConfig) -> tuple
     return body, sigma
 
 
-def _in_windows(body: Body, poses: Poses3D, person: int, config: FitConfig) -> tuple[State, bool]:
+def _in_windows(body: Body, poses: Poses3D, person: int, contacts: Contacts, config: FitConfig) -> tuple[State, bool]:
     """All frames; where windows overlap, one is faded into the other."""
     frames, angles, converged, end = len(poses), len(body.angle_names), True, 0
     whole = State(np.empty((frames, angles)), np.empty((frames, 3, 3)), np.empty((frames, 3)))
     for window in windows(frames, config.stretches):
-        part, done = _solved(body, targets(poses, person, body.sites, window), config)
+        aims = with_contacts(targets(poses, person, body.sites, window), contacts, window)
+        part, done = _solved(body, aims, config)
         shared = slice(window.start, end)
         part.fade_in(State(whole.q[shared], whole.root[shared], whole.t[shared]))
         whole.q[window], whole.root[window], whole.t[window] = part.q, part.root, part.t

@@ -11,7 +11,7 @@ from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
 from mv3d.reconstruct.reassociation import reassociate
 from mv3d.reconstruct.reconstruction import ReconstructConfig, reconstruct_person
-from mv3d.reconstruct.tracking import track_performer
+from mv3d.reconstruct.tracking import Frame, track_performer
 from mv3d.reconstruct.view_checks import check_views
 
 
@@ -62,17 +62,14 @@ def select_performer(
     """
 
     def on_timeline(view: int, values: np.ndarray, missing: float) -> np.ndarray:
-        there = present[:, view].reshape(-1, *([1] * (values.ndim - 1)))
-        return np.where(there, values[index[:, view]], values.dtype.type(missing))
+        return _at(index[:, view], present[:, view], values, missing)
 
     if all(p.xy.shape[1] == 1 for p in poses):
         # As they come, in single precision: an hour of eight cameras is not to lie in memory twice.
         chosen_xy = np.stack([on_timeline(v, p.xy[:, 0], np.nan) for v, p in enumerate(poses)], 1)
         chosen_score = np.stack([on_timeline(v, p.score[:, 0], 0.0) for v, p in enumerate(poses)], 1)
     else:
-        xy = [on_timeline(v, p.xy, np.nan).astype(float) for v, p in enumerate(poses)]
-        score = [on_timeline(v, p.score, 0.0).astype(float) for v, p in enumerate(poses)]
-        frames = [_people_at(xy, score, f) for f in range(len(timestamps))]
+        frames = detections_by_frame(poses, index, present)
         chosen_xy, chosen_score = track_performer(rig, frames, timestamps, config.association)
     keypoints = Keypoints(poses[0].skeleton, timestamps, chosen_xy, chosen_score)
     peaks = [(p.peaks_xy, p.peaks_score) for p in poses if p.peaks_xy is not None and p.peaks_score is not None]
@@ -83,6 +80,25 @@ def select_performer(
         peaks_xy=np.stack([on_timeline(v, xy, np.nan) for v, (xy, _) in enumerate(peaks)], 1).astype(float),
         peaks_score=np.stack([on_timeline(v, score, 0.0) for v, (_, score) in enumerate(peaks)], 1).astype(float),
     )
+
+
+def detections_by_frame(poses: Sequence[Poses2D], index: np.ndarray, present: np.ndarray) -> list[Frame]:
+    """Everybody's detections of each instant of a timeline, empty slots left out.
+
+    Args:
+        poses: detections of each view on its own frames.
+        index: (frame, view) number of each view's own frame.
+        present: (frame, view) whether it has one.
+    """
+    xy = [_at(index[:, v], present[:, v], p.xy, np.nan).astype(float) for v, p in enumerate(poses)]
+    score = [_at(index[:, v], present[:, v], p.score, 0.0).astype(float) for v, p in enumerate(poses)]
+    return [_people_at(xy, score, f) for f in range(len(index))]
+
+
+def _at(index: np.ndarray, present: np.ndarray, values: np.ndarray, missing: float) -> np.ndarray:
+    """A view's values by frame at the instants of the timeline."""
+    there = present.reshape(-1, *([1] * (values.ndim - 1)))
+    return np.where(there, values[index], values.dtype.type(missing))
 
 
 def _people_at(

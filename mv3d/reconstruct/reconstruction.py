@@ -13,6 +13,7 @@ from mv3d.errors import ReconstructionError
 from mv3d.reconstruct.association import AssociationConfig
 from mv3d.reconstruct.noise import Noise, measure_noise
 from mv3d.reconstruct.observations import Observations, observe
+from mv3d.reconstruct.people import PeopleConfig
 from mv3d.reconstruct.per_frame import PerFrame, TriangulationConfig, triangulate_frames
 from mv3d.reconstruct.sequence import learn_model, smooth_sequence
 from mv3d.reconstruct.sequence_fit import SequenceConfig
@@ -35,6 +36,7 @@ class ReconstructConfig:
         reassociation_tolerance_m: distance from the skeleton at which a candidate has lost three quarters of its claim.
         allow_empty_views: go on when a camera never sees the performer.
         association: choosing the performer.
+        people: following several people.
         triangulation: robust triangulation.
         sequence: smoothing.
         windows: how long recordings are cut.
@@ -47,6 +49,7 @@ class ReconstructConfig:
     reassociation_tolerance_m: float = 0.12
     allow_empty_views: bool = False
     association: AssociationConfig = field(default_factory=AssociationConfig)
+    people: PeopleConfig = field(default_factory=PeopleConfig)
     triangulation: TriangulationConfig = field(default_factory=TriangulationConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)

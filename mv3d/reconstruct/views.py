@@ -14,7 +14,8 @@ from mv3d.data.rig import Rig
 from mv3d.data.skeletons import judged_joints
 from mv3d.files.multiview import Timeline, match_times
 from mv3d.reconstruct.corrections import apply_corrections
-from mv3d.reconstruct.keypoints import Keypoints, reconstruct_keypoints, select_performer
+from mv3d.reconstruct.keypoints import Keypoints, reconstruct_keypoints
+from mv3d.reconstruct.people_selection import reconstruct_other, select_people
 from mv3d.reconstruct.quality import measure_quality
 from mv3d.reconstruct.reconstruction import ReconstructConfig
 from mv3d.reconstruct.rig_check import RigCheckConfig, check_rig, refine_by_keypoints
@@ -86,17 +87,18 @@ def reconstruct_views(
         poses = [replace(p, timestamps=p.timestamps + clock) for p, clock in zip(poses, clocks, strict=True)]
     limbs = judged_joints(poses[0].skeleton)
 
-    def chosen_at(instants: Timeline) -> Keypoints:
-        chosen = select_performer(rig, poses, instants.timestamps, instants.index, instants.present, config.reconstruct)
+    def chosen_at(instants: Timeline) -> tuple[Keypoints, list[Keypoints]]:
+        people = select_people(rig, poses, instants.timestamps, instants.index, instants.present, config.reconstruct)
         # Where every frame is at its instant the sequence need not look at times view by view.
         shifted = instants.time_shift if np.any(instants.time_shift) else None
-        return apply_corrections(replace(chosen, time_shift=shifted), rig.names, instants, corrections)
+        performer, *others = [replace(chosen, time_shift=shifted) for chosen in people]
+        return apply_corrections(performer, rig.names, instants, corrections), others
 
-    keypoints = chosen_at(timeline)
+    keypoints, others = chosen_at(timeline)
     sync = estimate_sync(rig, keypoints, limbs, config.sync) if config.sync.enabled else None
     if sync is not None and sync.applied:
         timeline = _matched_again(timeline, poses, sync)
-        keypoints = chosen_at(timeline)
+        keypoints, others = chosen_at(timeline)
     check = check_rig(rig, keypoints, limbs, triangulation, config.rig_check) if config.rig_check.enabled else None
     kind = config.rig_check.refine
     if kind is not None and limbs:
@@ -105,6 +107,8 @@ def reconstruct_views(
     poses3d, used = reconstruct_keypoints(rig, keypoints, config.reconstruct)
     found = sync.time_offsets if sync is not None and sync.applied else np.zeros(len(rig))
     poses3d = replace(poses3d, time_offsets=clocks + found)
+    beside = (reconstruct_other(rig, other, config.reconstruct) for other in others)
+    poses3d = poses3d.joined_with([other for other in beside if other is not None])
     quality = measure_quality(rig, used.xy, used.score, poses3d, triangulation)
     diagnosis = _diagnosis(rig, sync, check, keypoints, poses3d)
     return Reconstruction(rig, poses3d, quality, diagnosis, timeline)

@@ -12,8 +12,6 @@ Fault = Literal["stall", "close", "garbage", "truncated", "resize", "wrong-lengt
 
 _BOUNDARY = "mv3dframe"
 _STALL_SECONDS = 1.0
-# Later than this share of an interval, and a camera would rather send its next picture.
-_LATE = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +26,7 @@ class SimulatedCamera:
         other_picture: JPEG of another size, from a "resize" on.
         login: "user:password" that is asked for; empty for none.
         timestamps: whether each picture comes with its time (X-Timestamp).
+        held: so many pictures wait for a taker that is slow; then the camera goes on with the newest.
     """
 
     picture: Callable[[int], bytes]
@@ -37,6 +36,7 @@ class SimulatedCamera:
     other_picture: Callable[[int], bytes] | None = None
     login: str = ""
     timestamps: bool = False
+    held: int = 8
 
 
 class CameraServer:
@@ -106,9 +106,10 @@ class CameraServer:
         number = max(0, int((time.monotonic() - self.epoch) * camera.fps) + 1)
         while not self._closed.is_set() and (camera.frames is None or number < camera.frames):
             time.sleep(max(0.0, self.due(number) - time.monotonic()))
-            late = int((time.monotonic() - self.due(number)) * camera.fps / _LATE)
-            self.skipped += late
-            number += late
+            late = int((time.monotonic() - self.due(number)) * camera.fps)
+            if late > camera.held:
+                self.skipped += late
+                number += late
             # A fault happens once, not again to the client that comes back.
             fault = camera.faults.get(number) if number not in self._done else None
             self._done.add(number) if fault else None

@@ -72,6 +72,31 @@ def walking_person(
     return pose_on_floor(segments, path, height, skeleton, rng), t
 
 
+def person_on_path(
+    path: Float[np.ndarray, "frame 2"],
+    timestamps: Float[np.ndarray, " frame"],
+    skeleton: Skeleton = BODY_25,
+    height: float = 1.75,
+    seed: int = 0,
+) -> Float[np.ndarray, "frame joint 3"]:
+    """A person who walks along a ground path, looking where they go; stands still where it does.
+
+    Args:
+        path: position of the middle of the hips on the floor, m.
+        timestamps: s.
+        skeleton: any whose joints are among those of BODY_25.
+        height: of the body, m.
+        seed: proportions and rhythms.
+    """
+    rng = np.random.default_rng(seed)
+    velocity = np.gradient(path, timestamps, axis=0)
+    speed = np.linalg.norm(velocity, axis=1)
+    heading = np.unwrap(np.arctan2(velocity[:, 1], velocity[:, 0]))
+    distance = np.concatenate([[0.0], np.cumsum(speed[:-1] * np.diff(timestamps))])
+    segments = _gait(timestamps, heading, 2 * np.pi * distance / _STRIDE, 1.0, rng)
+    return pose_on_floor(segments, path, height, skeleton, rng)
+
+
 def standing_person(
     position: tuple[float, float],
     heading: float,

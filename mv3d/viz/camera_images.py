@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import UInt8
 
-from mv3d.data.poses import Poses3D
+from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.errors import VideoError
 from mv3d.files.video import VideoInfo, read_frames
+from mv3d.viz.faces import blurred, face_regions
 from mv3d.viz.ideal_view import IdealView, ideal_view
 from mv3d.viz.moments import ABSENT, frames_at
 
@@ -24,19 +25,32 @@ class CameraImages:
     A video that turns out to be damaged while it is read has no images from there on; `problems` says so.
     """
 
-    def __init__(self, rig: Rig, videos: Mapping[str, VideoInfo], poses3d: Poses3D) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        videos: Mapping[str, VideoInfo],
+        poses3d: Poses3D,
+        faces_of: Mapping[str, Poses2D] | None = None,
+    ) -> None:
         """Nothing is read yet.
 
         Args:
             rig: cameras for the sizes of the videos.
             videos: by camera; those of some may be missing.
             poses3d: whose instants count, with the offsets of the cameras' clocks.
+            faces_of: blur the faces of these detections, at the cameras' own frames; a camera without any is not shown.
         """
+        if faces_of is not None:
+            videos = {name: video for name, video in videos.items() if name in faces_of}
         offsets = dict(zip(poses3d.cameras, poses3d.time_offsets, strict=True))
         self._streams = {name: _Scrubber(videos[name]) for name in rig.names if name in videos}
         self._frames = {
             name: frames_at(videos[name].timestamps + offsets.get(name, 0.0), poses3d.timestamps)
             for name in self._streams
+        }
+        hidden = faces_of or {}
+        self._faces = {
+            name: face_regions(hidden[name], videos[name].size[1]) for name in self._streams if name in hidden
         }
         self._rig = rig
         self._views: dict[str, IdealView] = {}
@@ -59,7 +73,8 @@ class CameraImages:
         if number == ABSENT:
             return None
         try:
-            return self._streams[name].frame(number)
+            image = self._streams[name].frame(number)
+            return blurred(image, self._faces[name][number]) if self._faces else image
         except VideoError as error:
             self.problems.append(str(error))
             self._frames[name] = np.full_like(self._frames[name], ABSENT)

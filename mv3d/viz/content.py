@@ -43,6 +43,7 @@ def content(
     poses2d: Mapping[str, Poses2D] | None = None,
     videos: Mapping[str, VideoInfo] | None = None,
     ghost: Poses3D | None = None,
+    blur_faces: bool = False,
 ) -> Content:
     """Line everything up with the skeleton's instants.
 
@@ -52,6 +53,7 @@ def content(
         poses2d: detections by camera, at the cameras' own times.
         videos: by camera.
         ghost: another reconstruction, on the same clock.
+        blur_faces: hide the faces of `poses2d` in the videos, and videos without any.
     """
     times = poses3d.timestamps
     offsets = dict(zip(poses3d.cameras, poses3d.time_offsets, strict=True))
@@ -60,7 +62,7 @@ def content(
         for name, poses in (poses2d or {}).items()
         if name in rig.names and poses.skeleton.keypoints == poses3d.skeleton.keypoints
     }
-    images = CameraImages(rig, videos, poses3d) if videos else None
+    images = CameraImages(rig, videos, poses3d, (poses2d or {}) if blur_faces else None) if videos else None
     ghost_times = ghost.timestamps if ghost is not None else np.zeros(0)
     ghost_trunks = trunk_lengths(ghost) if ghost is not None else np.zeros(0)
     return Content(rig, poses3d, aligned, images, ghost, frames_at(ghost_times, times), ghost_trunks)

@@ -33,7 +33,9 @@ def serve(pictures: NumberedJpegs, large_pictures: NumberedJpegs) -> Iterator[Se
     with contextlib.ExitStack() as stack:
 
         def start(fps: float = 50.0, **changes: object) -> CameraServer:
-            camera = SimulatedCamera(pictures, fps, other_picture=large_pictures, **changes)  # type: ignore[arg-type]
+            # Nothing is skipped, however slow the machine is.
+            settings = {"other_picture": large_pictures, "held": 1_000_000, **changes}
+            camera = SimulatedCamera(pictures, fps, **settings)  # type: ignore[arg-type]
             return stack.enter_context(CameraServer(camera))
 
         yield start

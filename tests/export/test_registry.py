@@ -23,7 +23,7 @@ def test_every_format(tmp_path, poses, rig, poses2d, dance):
     assert made == export_paths(out, WITHOUT_BLENDER, "walk")
     assert all(path.exists() for path in made)
     endings = ("bvh", "c3d", "csv", "glb", "json", "npz", "trc", "usda")
-    names = ["openpose", *(f"walk.{ending}" for ending in endings), "walk_tidy.csv"]
+    names = ["openpose", *(f"walk.{ending}" for ending in endings), "walk_angles.csv", "walk_tidy.csv"]
     assert sorted(os.listdir(out)) == names
     again = Poses3D.load(out / "walk.npz")
     np.testing.assert_array_equal(again.xyz, poses.xyz)
