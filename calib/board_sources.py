@@ -79,7 +79,7 @@ class Alignment:
 
 def intrinsics_sources(session: Session) -> list[BoardSource]:
     """Images and videos in calibration/intrinsics/<camera>/."""
-    return _in_folders(session.root / "calibration" / "intrinsics")
+    return sources_in(session.root / "calibration" / "intrinsics")
 
 
 def extrinsics_sources(session: Session) -> list[BoardSource]:
@@ -89,10 +89,10 @@ def extrinsics_sources(session: Session) -> list[BoardSource]:
         CalibrationError: a camera has several videos, or videos and images, or the cameras differ in that.
     """
     folder = session.root / "calibration" / "extrinsics"
-    found = _in_folders(folder)
+    found = sources_in(folder)
     if not found:
         folder = session.videos
-        found = _in_folders(folder)
+        found = sources_in(folder)
     cameras = [source.camera for source in found]
     twice = next((name for name in cameras if cameras.count(name) > 1), None)
     if twice is not None:
@@ -108,8 +108,8 @@ def extrinsics_sources(session: Session) -> list[BoardSource]:
     return found
 
 
-def _in_folders(folder: Path) -> list[BoardSource]:
-    """Sources of <folder>/<camera>/, and of <folder>/<camera>.mp4."""
+def sources_in(folder: Path, *, single_images: bool = False) -> list[BoardSource]:
+    """Sources of <folder>/<camera>/ and of <folder>/<camera>.mp4; of <folder>/<camera>.jpg too if asked for."""
     if not folder.is_dir():
         return []
     found: list[BoardSource] = []
@@ -124,6 +124,8 @@ def _in_folders(folder: Path) -> list[BoardSource]:
             found += [BoardSource(path.name, p, probe_video(p), ()) for p in videos]
         elif _is_video(path):
             found.append(BoardSource(path.stem, path, probe_video(path), ()))
+    if single_images:
+        found += [BoardSource(image.stem, image, None, (image,)) for image in list_images(folder)]
     return found
 
 

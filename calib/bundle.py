@@ -175,6 +175,13 @@ class Bundle:
         """Right-hand sides that belong to `normal_matrices`."""
         return self._normal[0][1]
 
+    def elimination(self) -> tuple[Float[np.ndarray, "view n 6"], Float[np.ndarray, "board 6 6"]]:
+        """Coupling of each view's camera to its board pose, offsets eliminated, and inverse blocks of the board poses.
+
+        As of the last factorisation; undamped after `covariance`.
+        """
+        return self._W, self._inverse
+
     def residuals(self) -> Float[np.ndarray, "corner 2"]:
         """Model minus observation of every corner at the current state, px, time included."""
         from calib.residuals import residuals_px

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,28 +13,30 @@ from calib.boards import Board
 from calib.bundle import HUBER, Bundle
 from calib.clocks import fit_means
 from calib.config import CalibrationConfig
-from calib.contradictions import find_contradictions, judge_views, readmit
+from calib.contradictions import judge_views, readmit
 from calib.intrinsics import WORST_FOCAL_SD, CameraFit, fit_camera
 from calib.joint import Joint, measure, solve_joint
 from calib.observations import BoardObservations
-from calib.pose_graph import ViewPoses, choose_turns, place_boards, place_cameras
+from calib.pose_graph import ViewPoses
+from calib.preparation import FEWEST_CORNERS, prepare_joint
 from calib.result import CalibrationResult
 from calib.result_making import make_result
+from calib.rolling_shutter import hinted_line_times
 from calib.synchronous import synchronous
-from calib.time_offsets import image_motion, rounded_shifts, shifted_sources, usual_interval, whole_frame_shifts
+from calib.time_offsets import rounded_shifts, shifted_sources, usual_interval, whole_frame_shifts
 from mv3d.data.camera import Camera
 from mv3d.data.lens import Lens
 from mv3d.data.rig import Rig
 from mv3d.geometry.damping import Outcome
 
 _log = logging.getLogger(__name__)
-# Fewer corners fix no pose that is worth having.
-_FEWEST_CORNERS = 5
 # The static fit before time is known meets errors of many pixels.
 _START_HUBER = 1.5
 _MOST_ROUNDS = 8
 # Whole frames are told by single views, and perhaps once more by the joint fit.
 _MOST_SHIFTINGS = 2
+# Whether the cameras are in sync is asked again only where their offsets have come to scatter less by this factor.
+_ASK_AGAIN = 0.7
 # Rounds in which views get a motion from the board's way; those of the last have joined when the next one starts.
 _TRACK_ROUNDS = 3
 # What one camera cannot tell of its focal length the others may; only a guess is no start.
@@ -79,25 +82,32 @@ def _calibrated(
 ) -> CalibrationResult:
     """The chain with the corners at `points` on the board to start with."""
     names = observations.cameras
-    xy = np.where((observations.seen.sum(-1) >= _FEWEST_CORNERS)[..., None, None], observations.xy, np.nan)
+    xy = np.where((observations.seen.sum(-1) >= FEWEST_CORNERS)[..., None, None], observations.xy, np.nan)
     fits = tuple(_fit_alone(observations, points, xy, c, lenses, config) for c in range(len(names)))
     turns = board_turns(observations.board)
     poses = _view_poses(fits)
     told = frozenset(c for c, fit in enumerate(fits) if fit.focal_sd < WORST_FOCAL_SD * fit.lens.K[0, 0])
     shifts = _shifts(observations, poses, turns, config)
-    for _ in range(_MOST_SHIFTINGS):
+
+    def fit(shifts: np.ndarray) -> tuple[Joint, Bundle, Outcome, np.ndarray]:
         sources = np.stack([shifted_sources(int(d), observations.segments) for d in shifts])
-        joint = _prepare(observations, points, sources, fits, poses, turns, known)
+        joint = prepare_joint(observations, points, sources, fits, poses, turns, known)
         joint.fixed_lenses = frozenset(names.index(name) for name in lenses if name in names)
-        joint, bundle, outcome = _fit_jointly(joint, config, told)
+        return *_fit_jointly(joint, config, told), sources
+
+    for _ in range(_MOST_SHIFTINGS):
+        joint, bundle, outcome, sources = fit(shifts)
         # Single views may tell less of a camera's whole frames than the joint fit does.
         left = np.nan_to_num(joint.mean / joint.usual_s)
         before, shifts = shifts, rounded_shifts(shifts - left)
         if (shifts - shifts[0] == before - before[0]).all():
             break
+    if config.time.rolling_shutter is None and hinted_line_times(joint, config):
+        config = replace(config, time=replace(config.time, rolling_shutter=True))
+        joint, bundle, outcome, sources = fit(before)
     if config.board_shape.enabled:
         bundle, outcome = fit_board_shape(joint, config, observations.board.points)
-    return make_result(observations, joint, bundle, outcome, fits, sources, before, known_rig)
+    return make_result(observations, joint, bundle, outcome, fits, sources, before, known_rig, config)
 
 
 def board_turns(board: Board) -> Float[np.ndarray, "k 3 4"]:
@@ -149,64 +159,6 @@ def _shifts(
     return whole_frame_shifts(poses, observations.segments, turns, max(largest, 1))
 
 
-def _prepare(
-    observations: BoardObservations,
-    points: np.ndarray,
-    sources: np.ndarray,
-    fits: tuple[CameraFit, ...],
-    poses: ViewPoses,
-    turns: np.ndarray,
-    known: Mapping[str, Camera],
-) -> Joint:
-    """Everything in frames of the same instant, cameras and boards placed, turned checkerboards turned back."""
-    names = observations.cameras
-    rows = np.arange(len(names))[:, None]
-    absent = sources < 0
-    motion, moves = image_motion(points, [fit.lens for fit in fits], poses, observations.times, observations.segments)
-    keep = np.stack([fit.keep for fit in fits])[rows, sources] & ~absent[..., None]
-    poses = ViewPoses(
-        poses.R[rows, sources], poses.t[rows, sources], np.where(absent, 0.0, poses.weight[rows, sources])
-    )
-    fixed = {names.index(name): (camera.R, camera.t) for name, camera in known.items()}
-    anchors = fixed or {int(np.argmax(poses.weight.sum(1))): (np.eye(3), np.zeros(3))}
-    R, t = place_cameras(poses, names, turns, anchors)
-    choice = choose_turns(poses, R, t, turns)
-    order = observations.board.symmetries()[choice]
-    corners = np.where(absent[..., None, None], np.nan, observations.xy[rows, sources])
-    corners = np.take_along_axis(corners, order[..., None], 2)
-    moved = np.take_along_axis(motion[rows, sources], order[..., None], 2)
-    keep = np.take_along_axis(keep, order, 2)
-    turned = turns[choice]
-    poses = ViewPoses(
-        poses.R @ turned[..., :3], np.einsum("cfij,cfj->cfi", poses.R, turned[..., 3]) + poses.t, poses.weight
-    )
-    held = np.isin(np.arange(len(names)), list(anchors))
-    R, t, board_R, board_t, apart = place_boards(poses, R, t, held)
-    sigma, count = observations.sigma_px[rows, sources], np.isfinite(corners).all(-1).sum(-1)
-    own_R = np.swapaxes(R, 1, 2)[:, None] @ poses.R
-    own_t = np.einsum("cji,cfj->cfi", R, poses.t - t[:, None])
-    joint = Joint(
-        points=points, xy=corners, unit=_relative_sigma(sigma), motion=moved,
-        moves=moves[rows, sources] & ~absent, times=np.where(absent, np.nan, observations.times[rows, sources]),
-        segments=observations.segments, sizes=observations.sizes, usual_s=usual_interval(observations.times),
-        lenses=[fit.lens for fit in fits], R=R, t=t, board_R=board_R, board_t=board_t, own_R=own_R, own_t=own_t,
-        keep=keep, alone=np.zeros(keep.shape[:2], bool), few=(count > 0) & (count < _FEWEST_CORNERS),
-        noise=np.array([fit.noise_px for fit in fits]),
-        s=np.zeros(keep.shape[:2]), mean=np.zeros(len(names)), line=np.zeros(len(names)), spread=0.0,
-        reference=min(anchors), fixed_lenses=frozenset(), fixed_poses=frozenset(anchors),
-    )  # fmt: skip
-    joint.trusted = keep.copy()
-    find_contradictions(joint, apart, observations.segments)
-    return joint
-
-
-def _relative_sigma(sigma: np.ndarray) -> np.ndarray:
-    """Each view's sigma over its camera's median; 1 where there is none."""
-    with np.errstate(all="ignore"):
-        typical = np.nanmedian(np.where(np.isfinite(sigma).any(1, keepdims=True), sigma, 1.0), axis=1, keepdims=True)
-    return np.where(np.isfinite(sigma), sigma / typical, 1.0)
-
-
 def _fit_jointly(joint: Joint, config: CalibrationConfig, told: frozenset[int]) -> tuple[Joint, Bundle, Outcome]:
     """Static, then with time where there is motion; noise, offsets and outliers are estimated in turn."""
     moving = config.time.enabled and len(joint.lenses) > 1 and bool((joint.moves & joint.keep.any(-1)).any())
@@ -215,6 +167,7 @@ def _fit_jointly(joint: Joint, config: CalibrationConfig, told: frozenset[int]) 
         joint.timed = True
         joint.spread = float(min(config.time.spread_s, 0.6 * np.nanmin(joint.usual_s)))
         bundle, _ = solve_joint(joint, config, _START_HUBER, 1e-4)
+    refused_at = np.inf
     for round_ in range(_MOST_ROUNDS):
         before = (joint.noise.copy(), joint.spread, joint.keep.copy(), joint.alone.copy())
         if joint.timed:
@@ -224,7 +177,10 @@ def _fit_jointly(joint: Joint, config: CalibrationConfig, told: frozenset[int]) 
             bundle, _ = solve_joint(joint, config, HUBER, 1e-6)
             fit_means(joint)
         measure(joint, bundle)
-        if joint.timed and round_ >= 2 and (static := synchronous(joint, bundle, config)) is not None:
+        asked = joint.timed and round_ >= 2 and joint.spread < _ASK_AGAIN * refused_at
+        static = synchronous(joint, bundle, config) if asked else None
+        refused_at = joint.spread if asked else refused_at
+        if static is not None:
             joint = static
             readmit(joint)
         elif round_ == 2:

@@ -59,13 +59,13 @@ class TimeConfig:
         enabled: estimate offsets of videos; stills have none.
         spread_s: standard deviation of a view's offset around its camera's mean to start with; then it is estimated.
         largest_s: no offset is larger, integer frames included.
-        rolling_shutter: estimate the time between lines too.
+        rolling_shutter: estimate the time between lines too; None where the pictures hint at a rolling shutter.
     """
 
     enabled: bool = True
     spread_s: float = 0.1
     largest_s: float = 2.0
-    rolling_shutter: bool = False
+    rolling_shutter: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

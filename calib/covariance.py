@@ -3,6 +3,7 @@
 import numpy as np
 
 from calib.bundle import Bundle
+from calib.dispersion import score_dispersion
 from calib.layout import block_of
 from calib.result import Uncertainty
 
@@ -17,6 +18,8 @@ def uncertainty_of(bundle: Bundle, names: tuple[str, ...]) -> Uncertainty | None
     if covariance is None:
         return None
     layout, state = bundle.layout, bundle.state
+    if layout.timed:
+        covariance = covariance * score_dispersion(bundle, covariance)
     parameters = layout.names()
     at = parameters.index("tx")
     centers = -np.einsum("cji,cj->ci", state.Rc, state.tc)

@@ -1,13 +1,16 @@
 """Why a board is nowhere to be found: what else is in the pictures."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from calib.boards import Board
+from calib.detection_charuco import detect_charuco
 from calib.detection_checkerboard import find_any_checkerboard
 
 # The largest dictionary of each family holds the markers of its smaller ones, with the same numbers.
@@ -19,6 +22,8 @@ _FAMILIES = (
     "DICT_ARUCO_ORIGINAL",
     "DICT_APRILTAG_36h11",
 )
+# How far off a number of squares is tried, on how many pictures, and how nearly as many corners are as good.
+_SQUARES_OFF, _TRIED_ON, _AS_GOOD = 2, 2, 0.95
 # Markers in one picture that are no chance.
 _ENOUGH_MARKERS = 3
 
@@ -67,10 +72,46 @@ def _other_markers(images: list[np.ndarray], board: Board) -> str:
         return f"{seen} markers printed {colours}; set inverted: {str(inverted).lower()}"
     if family != own:
         return f"{seen} markers of {family} or a smaller one of its kind; set dictionary to that of the print"
+    fitting = fitting_squares(images, board)
+    if fitting is not None and fitting != (board.squares, board.legacy):
+        (across, along), legacy = fitting
+        layout = "" if legacy == board.legacy else f" and legacy: {str(legacy).lower()}"
+        return (
+            f"{seen} its markers, arranged as on a board of {across}x{along} squares;"
+            f" write squares: [{across}, {along}]{layout} if that is the board"
+        )
     return (
         f"{seen} markers of this dictionary up to number {highest}, while the board has {board.marker_count};"
         " check squares, legacy and the dictionary's size"
     )
+
+
+def fitting_squares(
+    images: Sequence[UInt8[np.ndarray, "height width"]], board: Board
+) -> tuple[tuple[int, int], bool] | None:
+    """Numbers of squares, and the layout (legacy or not), by which most corners of a charuco board are found.
+
+    Of boards that are equally good the one with the fewest squares: rows below the last that shows change no number.
+    None where none near the board's own fits.
+    """
+    found: dict[tuple[tuple[int, int], bool], int] = {}
+    for candidate in _near(board):
+        views = [detect_charuco(image, candidate) for image in images[:_TRIED_ON]]
+        found[candidate.squares, candidate.legacy] = sum(len(view.ids) for view in views if view is not None)
+    most = max(found.values(), default=0)
+    good = [(squares, legacy) for (squares, legacy), count in found.items() if count and count >= _AS_GOOD * most]
+    return min(good, key=lambda f: (f[0][0] * f[0][1], f[1] != board.legacy), default=None)
+
+
+def _near(board: Board) -> Iterator[Board]:
+    """Boards of nearly as many squares, in either layout."""
+    span = range(-_SQUARES_OFF, _SQUARES_OFF + 1)
+    across, along = board.squares
+    sizes = {(across + i, along + j) for i in span for j in span} | {(along, across)}
+    for squares in sorted(sizes):
+        for legacy in (False, True) if squares[1] % 2 == 0 else (False,):
+            with suppress(ValueError):  # too few squares, or more markers than the dictionary has
+                yield replace(board, squares=squares, legacy=legacy)
 
 
 def _seen(image: np.ndarray, inverted: bool, mirrored: bool) -> np.ndarray:

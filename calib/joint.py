@@ -19,6 +19,8 @@ from mv3d.geometry.damping import Outcome
 # Weight of a view's offset falls where it lies far from its camera's mean, as under Student's t with this many degrees
 # of freedom: clocks jump.
 _OFFSET_FREEDOM = 5.0
+# Of three corners four poses fit.
+_FEWEST_OF_POSE = 4
 # No motion tells an offset to better than this; below it cameras are as good as synchronous.
 _LEAST_SPREAD_S = 1e-5
 
@@ -39,7 +41,7 @@ class Joint:
         few: (camera, frame) views of too few corners for a pose of their own; they count in shared poses or not at all.
         noise: (camera,) px.
         s: (camera, frame) how much later than its frame's instant a view was taken, s.
-        mean, mean_sd: (camera,) mean offset of each camera against the reference, s.
+        mean: (camera,) mean offset of each camera against the reference, s.
         sets_clock: (camera, frame) the view whose instant is its frame's.
         clock: (frame,) the camera whose instant is the frame's; -1 where no view has a say.
         line: (camera,) s.
@@ -82,7 +84,6 @@ class Joint:
     meets: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
     sets_clock: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
     clock: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    mean_sd: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def expected(self) -> Float[np.ndarray, "camera frame"]:
@@ -96,16 +97,17 @@ def solve_joint(
     """Minimise over everything and write the solution back into `joint`."""
     # A view that does not move, or whose motion is unknown, says nothing about the others' time and is spoilt by it.
     alone = joint.alone | (joint.timed & ~joint.moves)
+    _drop_unsupported(joint, alone)
     sigma = joint.noise[:, None] * joint.unit
     there = ~alone & joint.keep.any(-1)
     joint.meets = there & (there.sum(0) > 1)
     set_clocks(joint, there)
-    xy, motion = (joint.xy, None) if not joint.timed else _expected_corners(joint, config.time.rolling_shutter)
+    xy, motion = (joint.xy, None) if not joint.timed else _expected_corners(joint, bool(config.time.rolling_shutter))
     views = make_views(xy, joint.points, joint.keep, sigma, motion, alone)
     own = alone[views.camera, views.frame]
     layout = make_layout(
         joint.lenses, joint.sizes, fixed_lenses=joint.fixed_lenses, fixed_poses=joint.fixed_poses, timed=joint.timed,
-        fixed_offsets=frozenset(range(len(joint.lenses))), line_time=config.time.rolling_shutter,
+        fixed_offsets=frozenset(range(len(joint.lenses))), line_time=bool(config.time.rolling_shutter),
         prior=config.lens.prior,
     )  # fmt: skip
     state = _state(joint, views, own, layout.count)
@@ -116,6 +118,13 @@ def solve_joint(
     outcome = solve_bundle(bundle, max_iterations=config.max_iterations, tolerance=tolerance)
     _write_back(joint, bundle, own)
     return bundle, outcome
+
+
+def _drop_unsupported(joint: Joint, alone: np.ndarray) -> None:
+    """Views of too few kept corners for a pose of their own, where no other view of the frame gives them one."""
+    small = joint.keep.sum(-1) < _FEWEST_OF_POSE
+    supported = ~alone & (~small & ~alone & joint.keep.any(-1)).any(0)
+    joint.keep[small & ~supported] = False
 
 
 def _state(joint: Joint, views: Views, own: np.ndarray, count: int) -> BundleState:

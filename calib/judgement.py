@@ -35,6 +35,7 @@ def judge(observations: BoardObservations, result: CalibrationResult) -> Verdict
         *(_view_reason(observations, result.residuals, c) for c in cameras),
         *_excluded_reasons(observations, result.excluded),
         *_time_reasons(result),
+        *_shutter_reasons(result),
         *([] if result.converged else [Reason("look at this", f"The fit did not settle: {result.status}.")]),
     ]
     return _verdict(reasons)
@@ -112,6 +113,15 @@ def _time_reasons(result: CalibrationResult) -> list[Reason]:
         return []
     apart = f"The cameras are not in sync, by up to {1e3 * np.ptp(time.mean):.0f} ms"
     return [Reason("usable", f"{apart}; the person's videos may be out of it too.")]
+
+
+def _shutter_reasons(result: CalibrationResult) -> list[Reason]:
+    hinted = result.time.hinted
+    if not hinted:
+        return []
+    lines = 1e6 * float(np.median([*hinted.values()]))
+    text = f"{', '.join(hinted)}: the board is skewed as by a rolling shutter of {lines:.0f} microseconds a line"
+    return [Reason("look at this", f"{text}; leave out --global-shutter, or lenses and places are bent to follow it.")]
 
 
 def _covered(observations: BoardObservations, camera: int) -> float:

@@ -8,6 +8,7 @@ from calib import report_plots
 from calib.judgement import judge, rms_length
 from calib.observations import BoardObservations
 from calib.result import CalibrationResult
+from calib.result_making import sd_ms
 from mv3d.viz.page import Page, Table, drawing, number
 from mv3d.viz.plots import to_png
 from mv3d.viz.verdict import Verdict
@@ -29,7 +30,7 @@ def summary_lines(observations: BoardObservations, result: CalibrationResult) ->
             focal += f" +- {result.uncertainty.sd(camera.name, 'fx'):.1f}"
         offset = "-"
         if result.time.estimated:
-            offset = f"{1e3 * result.time.mean[c]:+.1f} +- {1e3 * result.time.mean_sd[c]:.1f}"
+            offset = f"{1e3 * result.time.mean[c]:+.1f} +- {sd_ms(float(result.time.mean_sd[c])):.1f}"
         views = int(np.isfinite(result.view_rms[c]).sum())
         rms = rms_length(result.residuals[c])
         lines.append(

@@ -1,6 +1,6 @@
 """What a calibration gives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -61,10 +61,11 @@ class TimeEstimate:
         estimated: whether the board's motion told anything; if not, all is zero.
         offsets: (camera, frame) s; NaN where a view was not used.
         mean: (camera,) s around the middle camera's.
-        mean_sd: (camera,) s.
+        mean_sd: (camera,) s, of `mean`; 0 of the camera that is the middle one.
         spread: standard deviation of one view's clock around its camera's mean, s.
         frame_shifts: (camera,) whole frames by which a camera shows the scene later than the others.
         line_time: (camera,) s between image lines; zero if not estimated.
+        hinted: cameras whose pictures tell of a rolling shutter that was ruled out: names, and s between lines.
     """
 
     estimated: bool
@@ -74,6 +75,7 @@ class TimeEstimate:
     spread: float
     frame_shifts: np.ndarray
     line_time: np.ndarray
+    hinted: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from calib.bundle import Bundle
-from calib.clocks import clock_offsets
+from calib.clocks import clock_offsets, mean_offset_covariance
+from calib.config import CalibrationConfig
 from calib.covariance import uncertainty_of
 from calib.intrinsics import CameraFit, check_focal
 from calib.joint import Joint
 from calib.observations import BoardObservations
 from calib.result import CalibrationResult, ExcludedView, TimeEstimate
+from calib.rolling_shutter import hinted_line_times
 from mv3d.data.camera import Camera
 from mv3d.data.rig import Rig
 from mv3d.geometry.damping import Outcome
@@ -23,6 +25,7 @@ _FEW_VIEWS = 0.5
 _MANY_EXCLUDED = 0.2
 # An offset is reported that is significant and would matter to a fast hand (5 m/s, 1 cm).
 _LAG_S, _LAG_SIGMAS = 2e-3, 3.0
+_LEAST_SHOWN_MS = 0.1
 
 
 def make_result(
@@ -34,6 +37,7 @@ def make_result(
     sources: np.ndarray,
     shifts: np.ndarray,
     known_rig: Rig | None,
+    config: CalibrationConfig,
 ) -> CalibrationResult:
     """Everything in the frames that the observations came in, and what is suspicious about it.
 
@@ -46,6 +50,7 @@ def make_result(
         sources: (camera, frame) the observations' frame of each frame of the joint fit, -1 for none.
         shifts: (camera,) whole frames.
         known_rig: whose world this is; None for that of the first camera.
+        config: settings that it was made with.
     """
     names, shape = observations.cameras, joint.keep.shape
     aligned = np.full((*shape, 2), np.nan)
@@ -68,22 +73,26 @@ def make_result(
     for (c, f), reason in joint.reasons.items():
         excluded.append(ExcludedView(names[c], int(sources[c, f]), reason, bool(joint.keep[c, f].any())))
     mean = joint.mean - shifts * step
-    middle = float(np.median(mean)) if len(mean) > 2 else float(mean[0])
-    sd = joint.mean_sd if joint.timed else np.zeros(len(names))
+    uncertainty = uncertainty_of(bundle, names)
+    middle = _middle(mean)
+    covariance = np.zeros((len(names), len(names)))
+    if joint.timed:
+        covariance = mean_offset_covariance(joint, bundle, uncertainty.covariance if uncertainty else None)
+    against = np.eye(len(names)) - middle
     time = TimeEstimate(
         joint.timed or bool(np.any(shifts)),
-        offsets - middle,
-        mean - middle,
-        sd,
+        offsets - middle @ mean,
+        mean - middle @ mean,
+        np.sqrt(np.maximum(np.diag(against @ covariance @ against.T), 0.0)),
         joint.spread / np.sqrt(2) if joint.timed else 0.0,
         shifts,
         joint.line,
+        {names[c]: line for c, line in hinted_line_times(joint, config).items()},
     )
     cameras = tuple(
         Camera(name, (int(size[0]), int(size[1])), joint.lenses[c], *_pose(joint, c, known_rig))
         for c, (name, size) in enumerate(zip(names, observations.sizes, strict=True))
     )
-    uncertainty = uncertainty_of(bundle, names)
     if uncertainty is not None:
         for c, name in enumerate(names):
             check_focal(name, uncertainty.sd(name, "fx") / joint.lenses[c].K[0, 0])
@@ -93,6 +102,16 @@ def make_result(
         uncertainty, tuple(_warnings(observations, joint, time, found)),
         outcome.converged, outcome.status,
     )  # fmt: skip
+
+
+def _middle(mean: np.ndarray) -> np.ndarray:
+    """Weights of the cameras whose clocks are the middle one: of two the first, of an even number both middle ones."""
+    if len(mean) < 3:
+        return np.eye(len(mean))[0]
+    order, half = np.argsort(mean, kind="stable"), len(mean) // 2
+    weights = np.zeros(len(mean))
+    weights[order[[half]] if len(mean) % 2 else order[[half - 1, half]]] = 1 if len(mean) % 2 else 0.5
+    return weights
 
 
 def _pose(joint: Joint, c: int, known_rig: Rig | None) -> tuple[np.ndarray, np.ndarray]:
@@ -111,6 +130,11 @@ def _boards(joint: Joint, known_rig: Rig | None) -> tuple[np.ndarray, np.ndarray
     return np.where(used[:, None, None], R, np.nan), np.where(used[:, None], t, np.nan)
 
 
+def sd_ms(sd: float) -> float:
+    """Standard deviation of an offset as it is shown, ms: a small one is rounded up, for none is known exactly."""
+    return max(1e3 * sd, _LEAST_SHOWN_MS) if sd > 0 else 0.0
+
+
 def _warnings(
     observations: BoardObservations, joint: Joint, time: TimeEstimate, excluded: tuple[ExcludedView, ...]
 ) -> Iterator[str]:
@@ -120,7 +144,7 @@ def _warnings(
         mean, sd = time.mean[c], time.mean_sd[c]
         if time.estimated and abs(mean) > max(_LAG_S, _LAG_SIGMAS * sd):
             way = "lags" if mean < 0 else "leads"
-            yield f"{name} {way} the others by {1e3 * abs(mean):.0f} +- {1e3 * sd:.0f} ms: not in sync"
+            yield f"{name} {way} the others by {1e3 * abs(mean):.1f} +- {sd_ms(sd):.1f} ms: not in sync"
         if len(views) > 1 and joint.noise[c] > _NOISY * typical:
             yield f"{name}: its corners are {joint.noise[c] / typical:.1f} times noisier than the others': blurred?"
         if len(views) > 1 and views[c] < _FEW_VIEWS * np.median(views):
@@ -133,5 +157,8 @@ def _warnings(
             reasons = [e.reason.split(" (by")[0] for e in out]
             main = max(set(reasons), key=reasons.count)
             yield f"{name}: {len(out)} of {views[c]} views left out, most of them because: {main}"
+    if joint.line.any():
+        lines = 1e6 * float(np.median(joint.line))
+        yield f"the cameras read their images line by line, {lines:.0f} microseconds a line: taken into account"
     if time.spread > _LAG_S:
         yield f"the cameras' clocks scatter by {1e3 * time.spread:.0f} ms from frame to frame: a trigger would help"

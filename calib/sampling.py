@@ -74,7 +74,8 @@ def observe_session(
         alone_only: look at the pictures of single cameras only, those of calibration/intrinsics/.
 
     Raises:
-        CalibrationError: there are no pictures, or no board in any of them; says what was looked for and what fits.
+        CalibrationError: there are no pictures, or no board in any of one camera's; says what was looked for and what
+            fits.
         VideoError: a frame cannot be read.
     """
     session = session if isinstance(session, Session) else Session(Path(session))
@@ -88,8 +89,7 @@ def observe_session(
     alignment = align(together, config.extrinsics_frames, config.run_frames) if together else None
     tasks = _tasks(alone, together, alignment, config)
     found = _run(tasks, session, board, config, lenses, progress)
-    if not any(np.isfinite(detections.sigma_px).any() for detections in found):
-        _refuse(session, board, tasks)
+    _check_found(session, board, tasks, found)
     return assemble(board, tasks, found, alignment, config.intrinsics_views)
 
 
@@ -166,15 +166,27 @@ def _cache_file(session: Session, task: Task) -> Path:
     return session.root / "calibration" / "detections" / task.kind / f"{name}.npz"
 
 
-def _refuse(session: Session, board: Board, tasks: list[Task]) -> None:
+def _check_found(session: Session, board: Board, tasks: list[Task], found: list[Detections]) -> None:
+    """Refuse where no camera found the board, or one that cannot be calibrated for that."""
+    with_board = {
+        task.source.camera for task, seen in zip(tasks, found, strict=True) if np.isfinite(seen.sigma_px).any()
+    }
+    blank = [task for task in tasks if task.source.camera not in with_board]
+    if not blank:
+        return
+    if with_board:
+        blank = [task for task in blank if task.source.camera == blank[0].source.camera]
+    where = blank[0].source.camera if with_board else f"{len({task.source.camera for task in blank})} cameras"
+    pictures = sum(len(task.frames) for task in blank)
+    raise CalibrationError(
+        f"{session.root}: no {board.describe()} in {pictures} pictures of {where},"
+        f" {why_not_found(_some_images(blank), board)}"
+    )
+
+
+def _some_images(tasks: list[Task]) -> list[np.ndarray]:
     images = []
     for task in tasks:
         spread = np.linspace(0, len(task.frames) - 1, min(len(task.frames), _LOOKED_AT)).astype(int)
         images += [image for _, image in task.source.read(task.frames[np.unique(spread)])]
-    images = images[:: -(-len(images) // _LOOKED_AT_IN_ALL)]
-    cameras = len({task.source.camera for task in tasks})
-    pictures = sum(len(task.frames) for task in tasks)
-    raise CalibrationError(
-        f"{session.root}: no {board.describe()} in {pictures} pictures of {cameras} cameras,"
-        f" {why_not_found(images, board)}"
-    )
+    return images[:: -(-len(images) // _LOOKED_AT_IN_ALL)]

@@ -23,7 +23,7 @@ def synchronous(joint: Joint, bundle: Bundle, config: CalibrationConfig) -> Join
     if config.time.rolling_shutter or joint.spread > _POSSIBLY_SYNCHRONOUS * _told(joint, bundle):
         return None
     static = deepcopy(joint)
-    static.timed, static.s[:], static.mean[:], static.mean_sd = False, 0.0, 0.0, np.zeros(len(joint.mean))
+    static.timed, static.s[:], static.mean[:] = False, 0.0, 0.0
     _, outcome = solve_joint(static, config, HUBER, 1e-6)
     lost = float((joint.meets & ~joint.sets_clock).sum() + 6 * (static.meets & ~joint.meets).sum())
     return static if outcome.cost - bundle.linearise() <= lost + 4 * np.sqrt(2 * lost) else None

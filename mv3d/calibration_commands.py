@@ -28,6 +28,7 @@ def calibrate(
     only: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     lenses_only: bool = False,
     rolling_shutter: bool = False,
+    global_shutter: bool = False,
     board_shape: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
@@ -48,7 +49,8 @@ def calibrate(
         only: camera to calibrate anew, e.g. one that was moved, given once per camera; the others are those of
             --known-rig, or of the session's cameras.yaml.
         lenses_only: no rig, only the lenses, from calibration/intrinsics/.
-        rolling_shutter: estimate the time between image lines.
+        rolling_shutter: estimate the time between image lines in any case; else where the pictures tell of it.
+        global_shutter: the cameras take all lines of an image at once.
         board_shape: estimate where the board's corners really are: for a bent sheet, or a print that is out of true.
         overwrite: replace an earlier calibration.
         quiet: no progress bar and no summary.
@@ -61,7 +63,7 @@ def calibrate(
     models = dict(_name_and_value(text) for text in lens_of)
     config = CalibrationConfig(
         lens=LensConfig(model=lens, per_camera=models),
-        time=TimeConfig(rolling_shutter=rolling_shutter),
+        time=TimeConfig(rolling_shutter=_lines(rolling_shutter, global_shutter)),
         board_shape=BoardShapeConfig(enabled=board_shape),
     )
     progress = Settings(quiet=quiet).progress
@@ -76,6 +78,12 @@ def calibrate(
         lines = summary_lines(done.observations, done.result)
     files = [f"{name:<10}{path}" for name, path in done.outputs.items()]
     return [] if quiet else ["", *lines, "", *files]
+
+
+def _lines(rolling_shutter: bool, global_shutter: bool) -> bool | None:
+    if rolling_shutter and global_shutter:
+        raise ConfigError("--rolling-shutter and --global-shutter exclude each other; leave out both to find out")
+    return True if rolling_shutter else False if global_shutter else None
 
 
 def _name_and_value(text: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 import mv3d
-from mv3d.errors import ConfigError, SessionError
+from mv3d.errors import ConfigError
 from mv3d.settings import Settings
 
 if TYPE_CHECKING:
@@ -139,31 +139,6 @@ def reconstruct(
     source = pipeline.KeypointSource(rig, keypoints, fps, skeleton, units, keypoint_format)
     result = pipeline.reconstruct_files(source, out, config, overwrite=overwrite, corrections=corrections)
     return result_lines(result, settings)
-
-
-def rig_convert(
-    source: tyro.conf.Positional[Path],
-    target: tyro.conf.Positional[Path],
-    format: str = "auto",
-    units: str | None = None,
-    overwrite: bool = False,
-) -> Lines:
-    """Read a rig in one format and write it in another, in metres.
-
-    Args:
-        source: rig file to read: cameras.yaml, aniposelib .toml, Qualisys .qca.txt.
-        target: rig to write: cameras.yaml, aniposelib .toml, or a folder (no suffix) for OpenPose's XML.
-        format: format of the source, if its name does not tell: mv3d, aniposelib, qualisys.
-        units: unit of length in the source, if not the format's own: m, cm, mm, in, ft.
-        overwrite: replace the target if it is already there.
-    """
-    from mv3d.files.rigs import read_rig, write_rig
-
-    rig = read_rig(source, format, units)
-    if target.exists() and not overwrite:
-        raise SessionError(f"{target}: already there; pass --overwrite to replace it")
-    write_rig(rig, target)
-    return [f"{target}: {len(rig)} cameras ({', '.join(rig.names)})"]
 
 
 def version() -> Lines:

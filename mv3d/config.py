@@ -14,6 +14,7 @@ import yaml
 from mv3d.errors import ConfigError
 from mv3d.export.registry import export_paths
 from mv3d.guidance import GuidanceConfig
+from mv3d.pose2d.config import EngineConfig, PartConfig, ResolutionConfig
 from mv3d.reconstruct.reconstruction import ReconstructConfig
 from mv3d.reconstruct.rig_check import RigCheckConfig
 from mv3d.reconstruct.sync_refinement import SyncConfig
@@ -31,11 +32,25 @@ class Pose2DConfig:
         device: torch device; "auto" takes the GPU if there is one.
         long_sides: px of the longer side of whole images in the network, one pass each. People between 150 and 220 px
             tall in one of them are found best.
+        hands: look at hands as well, by the network hand_21.
+        face: look at faces as well, by the network face_70.
+        maximize_positives: OpenPose's laxer thresholds: more people, and more that is none.
+        assembly: all_limbs or limb_by_limb, OpenPose's orders on a GPU and on a CPU.
+        resolution: OpenPose's rules for the size of whole images, in place of `long_sides`.
+        engine: precision, backend and the like of all networks.
+        parts: crops of hands and faces.
     """
 
     model: str = "mobilenet_thin"
     device: str = "auto"
     long_sides: tuple[int, ...] = (368, 736)
+    hands: bool = False
+    face: bool = False
+    maximize_positives: bool = False
+    assembly: Literal["all_limbs", "limb_by_limb"] = "all_limbs"
+    resolution: ResolutionConfig = field(default_factory=ResolutionConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    parts: PartConfig = field(default_factory=PartConfig)
 
     def __post_init__(self) -> None:
         if not self.long_sides or min(self.long_sides) < 8:

@@ -1,5 +1,6 @@
 """The 2D stage over whole recordings: guided by the last skeleton, or one view at a time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,20 +8,80 @@ import numpy as np
 from mv3d.config import Config, Pose2DConfig
 from mv3d.data.poses import Poses2D
 from mv3d.data.session import Session
+from mv3d.data.skeleton import Skeleton
+from mv3d.data.skeletons import BLAZEPOSE_33, with_hands_and_face
 from mv3d.files.progress import Progress, silent
 from mv3d.files.recording import Recording, open_recording
 from mv3d.files.staging import written_together
 from mv3d.files.video import read_frames
 from mv3d.files.writing import check_output_folder, refuse_overwriting
-from mv3d.guidance import Detector, Guide, Look
+from mv3d.guidance import Guide, Look
+from mv3d.pose2d.assembly import openpose_thresholds
+from mv3d.pose2d.blazepose import BlazePoseModel
 from mv3d.pose2d.detections import Detections
+from mv3d.pose2d.detector import Detector
 from mv3d.pose2d.estimator import PoseEstimator
+from mv3d.pose2d.models import model_named
+from mv3d.pose2d.onnx_model import OnnxPersonModel
+from mv3d.pose2d.part_estimator import load_part_estimator
+from mv3d.pose2d.top_down import PersonModel, TopDownEstimator
+from mv3d.pose2d.whole_body import WholeBodyEstimator
 from mv3d.reconstruct.keypoints import Keypoints
+
+BLAZEPOSE = "blazepose"
+# Who finds the people in whole images for models that look at one person.
+_FINDER = "mobilenet_thin"
 
 
 def make_estimator(config: Pose2DConfig) -> Detector:
-    """The 2D stage by its settings."""
-    return PoseEstimator(config.model, device=config.device, long_sides=config.long_sides)
+    """The 2D stage by its settings.
+
+    Raises:
+        ConfigError: no such model, no weights of it, or a device or package that is not there.
+        FormatError: a model file that cannot be used.
+    """
+    body = _body(config)
+    if not (config.hands or config.face):
+        return body
+    parts = [
+        load_part_estimator(name, config.device, config.engine, config.parts) if wanted else None
+        for name, wanted in (("hand_21", config.hands), ("face_70", config.face))
+    ]
+    return WholeBodyEstimator(body, *parts)
+
+
+def _body(config: Pose2DConfig) -> Detector:
+    model = _person_model(config)
+    name = config.model if model is None else _FINDER
+    thresholds = openpose_thresholds(name, maximize_positives=config.maximize_positives)
+    estimator = PoseEstimator(
+        name,
+        device=config.device,
+        long_sides=config.long_sides,
+        config=replace(thresholds, order=config.assembly),
+        engine=config.engine,
+        resolution=config.resolution,
+    )
+    return estimator if model is None else TopDownEstimator(model, estimator)
+
+
+def _person_model(config: Pose2DConfig) -> PersonModel | None:
+    """The top-down model that was asked for; None for the networks of `mv3d models list`."""
+    if config.model == BLAZEPOSE:
+        return BlazePoseModel()
+    if config.model.endswith(".onnx"):
+        return OnnxPersonModel(Path(config.model), config.device)
+    return None
+
+
+def detected_skeleton(config: Pose2DConfig) -> Skeleton:
+    """The joints that the 2D stage will find, told without running it."""
+    if config.model == BLAZEPOSE:
+        body = BLAZEPOSE_33
+    else:
+        model = _person_model(config)
+        body = model_named(config.model).skeleton if model is None else model.skeleton
+    return with_hands_and_face(body, config.hands, 70 if config.face else 0)
 
 
 def find_guided(recording: Recording, config: Config, progress: Progress = silent) -> tuple[Keypoints, np.ndarray]:

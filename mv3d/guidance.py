@@ -5,7 +5,6 @@ This is the one loop of the chain. It joins pose2d and reconstruct, so it lives 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +13,7 @@ from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
 from mv3d.pose2d.crops import VirtualCamera, make_crop, outline
 from mv3d.pose2d.detections import Detections
+from mv3d.pose2d.detector import Detector, ExpectingDetector
 from mv3d.reconstruct.association import AssociationConfig, chosen_keypoints, find_performer, follow
 from mv3d.reconstruct.gravity import up_direction
 from mv3d.reconstruct.tracking import Expectation
@@ -62,26 +62,6 @@ class GuidanceConfig:
             raise ValueError(f"crop_px is {self.crop_px}; a positive multiple of 8 is wanted")
         if self.person_px <= 0:
             raise ValueError(f"person_px is {self.person_px}; a positive number is wanted")
-
-
-@runtime_checkable
-class Detector(Protocol):
-    """What the loop needs of a 2D stage; `mv3d.pose2d.estimator.PoseEstimator` is one."""
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """The joints of every detection."""
-        ...
-
-    def detect(self, images: Sequence[np.ndarray], /) -> list[Detections]:
-        """People in whole images (BGR), one result per image."""
-        ...
-
-    def detect_in_crops(
-        self, images: Sequence[np.ndarray], crops: Sequence[Sequence[VirtualCamera]], /
-    ) -> list[Detections]:
-        """People in crops of each image, in source pixels; nobody where an image has no crops."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,6 +124,8 @@ class Guide:
 
     def _look_at(self, images: Sequence[np.ndarray | None], predicted: np.ndarray) -> tuple[Look, np.ndarray]:
         crops = [self._crops(view, predicted) for view in range(len(self._rig))]
+        if isinstance(self._estimator, ExpectingDetector):
+            self._estimator.expect([camera.project(predicted) for camera in self._rig])
         detections = self._estimator.detect_in_crops(
             [_NO_IMAGE if image is None else image for image in images],
             [() if image is None else own for image, own in zip(images, crops, strict=True)],

@@ -12,7 +12,7 @@ from mv3d.config import Config
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
-from mv3d.detection import find_guided, to_poses2d
+from mv3d.detection import detected_skeleton, find_guided, to_poses2d
 from mv3d.errors import ConfigError, ReconstructionError, SessionError
 from mv3d.export.options import ExportOptions
 from mv3d.export.registry import export_paths, export_poses
@@ -30,7 +30,6 @@ from mv3d.files.time_offsets import OffsetSource, TimeOffsets, session_offsets
 from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file
 from mv3d.outputs import check_outputs, save_poses, session_name, stale_files, write_session_file
 from mv3d.pictures import draw, report, stills_of, write_verdict
-from mv3d.pose2d.models import model_named
 from mv3d.reconstruct.corrections import correction_notes
 from mv3d.reconstruct.views import reconstruct_views
 from mv3d.result import Result
@@ -64,7 +63,7 @@ def run(
     if len(rig) < 2:
         raise ReconstructionError(f"{session.rig}: holds one camera ({rig.names[0]}); 3D needs two or more")
     frame_counts = {name: video.frame_count for name, video in zip(rig.names, recording.videos, strict=True)}
-    skeleton = model_named(config.pose2d.model).skeleton
+    skeleton = detected_skeleton(config.pose2d)
     by_hand = read_corrections(corrections_file(session, corrections), frame_counts, skeleton)
     keypoints, outlines = find_guided(recording, config, progress)
     poses2d = to_poses2d(recording, keypoints)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
@@ -60,6 +60,41 @@ def _lines(evaluation: "Evaluation") -> Lines:
         f"PCK within 0.1 of the box, mean {evaluation.mean_pck:.3f}",
         *(f"  {name:<10}{value:.3f}" for name, value in evaluation.pck.items()),
     ]
+
+
+def images(
+    folder: tyro.conf.Positional[Path],
+    out: Path,
+    heatmaps: tuple[Literal["parts", "background", "pafs"], ...] = (),
+    heatmaps_scale: Literal["symmetric", "unit", "uint8", "none"] = "uint8",
+    heatmaps_format: Literal["png", "float"] = "png",
+    draw: tuple[Literal["heatmaps", "pafs"], ...] = (),
+    keypoint_scale: Literal["source", "net", "unit", "symmetric"] = "source",
+    part_candidates: bool = False,
+    settings: Settings = _DEFAULTS,
+) -> Lines:
+    """People in a folder of images, in OpenPose's files: keypoints as JSON, heatmaps and fields if asked for.
+
+    Args:
+        folder: the images.
+        out: folder for the files.
+        heatmaps: maps to write, any of parts, background and pafs.
+        heatmaps_scale: symmetric -1 to 1, unit 0 to 1, uint8 0 to 255, none as they are.
+        heatmaps_format: png with the maps side by side (uint8 only), or OpenPose's float file.
+        draw: draw the maps over each image as well.
+        keypoint_scale: source pixels, net pixels, unit from 0 to 1, symmetric from -1 to 1.
+        part_candidates: write all peaks of each joint, assembled or not.
+        settings: shared settings.
+    """
+    from mv3d.image_outputs import MapOutputs, process_images
+    from mv3d.pose2d.openpose_output import WantedMaps
+
+    if heatmaps and heatmaps_format == "png" and heatmaps_scale != "uint8":
+        raise ConfigError("--heatmaps-format png holds uint8 only; pass --heatmaps-scale uint8, or the float format")
+    wanted = WantedMaps("parts" in heatmaps, "background" in heatmaps, "pafs" in heatmaps, heatmaps_scale)
+    outputs = MapOutputs(wanted if heatmaps else None, heatmaps_format, draw, keypoint_scale, part_candidates)
+    people, count = process_images(folder, out, settings.load().pose2d, outputs, settings.progress)
+    return settings.unless_quiet([f"{people} people in {count} images; {out}"])
 
 
 def models_list() -> Lines:

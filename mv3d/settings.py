@@ -18,8 +18,10 @@ class Settings:
 
     Attributes:
         config: YAML file with the settings that differ from the defaults.
-        model: 2D network; see `mv3d models list`.
+        model: 2D network of `mv3d models list`, blazepose, or an .onnx file of the RTMPose family.
         device: where the network runs: auto, cpu, cuda, cuda:1, ...
+        hands: look at hands as well; needs the network hand_21 (`mv3d models add`).
+        face: look at faces as well; needs the network face_70.
         mode: sequence smooths over time, frame keeps every frame's own triangulation.
         people: how many people: a number, or all; 1 is the performer.
         refine_rig: correct the cameras by the skeletons before the reconstruction, in cameras.refined.yaml:
@@ -32,6 +34,8 @@ class Settings:
     config: Path | None = None
     model: str | None = None
     device: str | None = None
+    hands: bool = False
+    face: bool = False
     mode: Literal["frame", "sequence"] | None = None
     people: int | Literal["all"] | None = None
     refine_rig: Literal["image-shift", "extrinsics", "focal"] | None = None
@@ -46,6 +50,7 @@ class Settings:
         config = load_config(self.config) if self.config else Config()
         pose2d, reconstruct = config.pose2d, config.reconstruct
         pose2d = replace(pose2d, model=self.model or pose2d.model, device=self.device or pose2d.device)
+        pose2d = replace(pose2d, hands=self.hands or pose2d.hands, face=self.face or pose2d.face)
         reconstruct = replace(
             reconstruct,
             mode=self.mode or reconstruct.mode,

@@ -22,13 +22,36 @@ _FLOOR_OF = {room: floor for floor, rooms in enumerate(_FLOORS) for room in room
 # Modules that belong to the room of another name.
 _ROOM_OF_MODULE = {
     **dict.fromkeys(
-        ("blurring", "calibration", "detection", "outputs", "pictures", "result", "summary", "viewing"), "pipeline"
+        # One a line, in order: branches that add one each then merge by themselves.
+        (
+            "blurring",
+            "calibration",
+            "detection",
+            "image_outputs",
+            "outputs",
+            "pictures",
+            "result",
+            "rig_alignment",
+            "summary",
+            "viewing",
+        ),
+        "pipeline",
     ),
     **dict.fromkeys(
         (
-            *("calibration_commands", "capture_commands", "commands", "export_commands", "pose2d_commands"),
-            *("viewing_commands", "recording_screen", "session_commands", "demo", "demo_calibration", "demonstration"),
+            "calibration_commands",
+            "capture_commands",
+            "commands",
+            "demo",
+            "demo_calibration",
+            "demonstration",
+            "export_commands",
+            "pose2d_commands",
+            "recording_screen",
+            "rig_commands",
+            "session_commands",
             "settings",
+            "viewing_commands",
         ),
         "cli",
     ),

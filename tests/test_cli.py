@@ -102,7 +102,7 @@ def _contents(root: Path) -> dict[str, bytes]:
 
 COMMANDS = (
     *("demo", "run", "pose2d", "reconstruct", "view", "export", "report"),
-    *("rig", "rig convert", "models", "models list", "models add", "eval", "eval coco", "version"),
+    *("rig", "rig convert", "models", "models list", "models add", "images", "eval", "eval coco", "version"),
 )
 
 

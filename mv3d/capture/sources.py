@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from mv3d.capture.addresses import without_password
 from mv3d.capture.device import DeviceSource
 from mv3d.capture.frames import Source, SourceSettings
 from mv3d.capture.multipart import MultipartSource, NotMultipart
@@ -61,7 +62,8 @@ def open_source(source: str, settings: SourceSettings) -> Source:
     if separator and name in found:
         return load_plugin(found[name]).open_camera(rest, settings)
     known = f" or plugin ({', '.join(sorted(found))})" if found else ""
-    raise ConfigError(f"{source}: no such file or folder, and no camera number, URL{known}; see `mv3d cameras`")
+    shown = without_password(source)
+    raise ConfigError(f"{shown}: no such file or folder, and no camera number, URL{known}; see `mv3d cameras`")
 
 
 def plugins() -> dict[str, EntryPoint]:
@@ -89,6 +91,7 @@ def load_plugin(entry: EntryPoint) -> CameraPlugin:
 
 def with_own_settings(settings: SourceSettings, query: str, source: str) -> SourceSettings:
     """Settings with those of an address (`size=1280x720&exposure=-6`) over them."""
+    source = without_password(source)
     for text in filter(None, query.split("&")):
         key, _, value = text.partition("=")
         try:

@@ -106,16 +106,16 @@ def _bvh(job: Job) -> None:
     write_bvh(job.path, job.motions[job.person], job.placement)
 
 
+def _angles(job: Job) -> None:
+    write_angles_csv(job.path, joint_angles(fitted_body(job.poses, job.person)))
+
+
 def _check_fbx(poses: Poses3D) -> None:
     blender_program()
 
 
 def _fbx(job: Job) -> None:
     write_fbx(job.motions[job.person], job.path, job.placement)
-
-
-def _angles(job: Job) -> None:
-    write_angles_csv(job.path, joint_angles(fitted_body(job.poses, job.person)))
 
 
 FORMATS = {

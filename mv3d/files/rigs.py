@@ -1,19 +1,27 @@
 """Rigs in any format: which formats there are, and how a path tells them apart."""
 
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+
+import numpy as np
 
 from mv3d.data.camera import Camera
 from mv3d.data.rig import Rig
 from mv3d.errors import CalibrationError, ConfigError
-from mv3d.files import aniposelib, qualisys
-from mv3d.files.openpose_xml import write_openpose_xml
+from mv3d.files import aniposelib, colmap, easymocap_rig, kalibr, opencv_rig, openpose_xml, qualisys
 from mv3d.files.rig_entries import read_limited
+from mv3d.files.rig_guess import guess_format, guess_written
 from mv3d.files.writing import whole_file
 
-_Entry = TypeVar("_Entry")
+_log = logging.getLogger(__name__)
 METRES_PER_UNIT = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
+# Cameras of one person are some metres apart: further or nearer than this (m), the unit of the file is another.
+_FARTHEST_APART, _NEAREST = 150.0, 0.02
+
+_Size = tuple[int, int] | None
+_Writer = Callable[[Rig, str | Path], None]
 
 
 def _read_native(path: Path, metres_per_unit: float) -> Rig:
@@ -29,67 +37,94 @@ def _write_native(rig: Rig, path: str | Path) -> None:
         rig.save(part)
 
 
-_READERS: dict[str, tuple[Callable[[Path, float], Rig], str]] = {
-    "mv3d": (_read_native, "m"),
-    "qualisys": (qualisys.read_qualisys, qualisys.UNITS),
-    "aniposelib": (aniposelib.read_aniposelib, aniposelib.UNITS),
-}
-_WRITERS: dict[str, Callable[[Rig, str | Path], None]] = {
-    "mv3d": _write_native,
-    "aniposelib": aniposelib.write_aniposelib,
-    "openpose": write_openpose_xml,
-}
-_FORMAT_OF_SUFFIX = {".yaml": "mv3d", ".yml": "mv3d", ".toml": "aniposelib", ".qca.txt": "qualisys", ".xml": "qualisys"}
-READ_FORMATS, WRITE_FORMATS = tuple(_READERS), tuple(_WRITERS)
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """A format: how it is read, with or without the size of the images told beside it, its unit, how it is written."""
+
+    read: Callable[[Path, float], Rig] | None
+    units: str
+    write: _Writer | None = None
+    read_sized: Callable[[Path, float, _Size], Rig] | None = None
 
 
-def read_rig(path: str | Path, format: str = "auto", units: str | None = None) -> Rig:
+_FORMATS = {
+    "mv3d": _Format(_read_native, "m", _write_native),
+    "qualisys": _Format(qualisys.read_qualisys, qualisys.UNITS),
+    "aniposelib": _Format(aniposelib.read_aniposelib, aniposelib.UNITS, aniposelib.write_aniposelib),
+    "pose2sim": _Format(aniposelib.read_aniposelib, aniposelib.UNITS, aniposelib.write_pose2sim),
+    "freemocap": _Format(aniposelib.read_aniposelib, aniposelib.FREEMOCAP_UNITS, aniposelib.write_freemocap),
+    "caliscope": _Format(aniposelib.read_aniposelib, aniposelib.UNITS, aniposelib.write_caliscope),
+    "openpose": _Format(None, "m", openpose_xml.write_openpose_xml, opencv_rig.read_opencv),
+    "opencv": _Format(None, opencv_rig.UNITS, opencv_rig.write_opencv, opencv_rig.read_opencv),
+    "easymocap": _Format(None, easymocap_rig.UNITS, easymocap_rig.write_easymocap, easymocap_rig.read_easymocap),
+    "kalibr": _Format(kalibr.read_kalibr, kalibr.UNITS, kalibr.write_kalibr),
+    "colmap": _Format(colmap.read_colmap, colmap.UNITS, colmap.write_colmap),
+}
+READ_FORMATS = tuple(_FORMATS)
+WRITE_FORMATS = tuple(name for name, entry in _FORMATS.items() if entry.write is not None)
+
+
+def read_rig(path: str | Path, format: str = "auto", units: str | None = None, size: _Size = None) -> Rig:
     """Read a rig.
 
     Args:
-        path: the file: `cameras.yaml`, a `.toml` of aniposelib (metres), or a `.qca.txt` of Qualisys (mm).
-        format: one of READ_FORMATS, or "auto" to go by the name of the file.
+        path: the file or folder.
+        format: one of READ_FORMATS, or "auto" to go by the name and, where that is not enough, the content.
         units: unit of length in the file (m, cm, mm, in, ft) if it is not the format's own.
+        size: (width, height) px of the images, for formats that do not hold it.
 
     Raises:
         CalibrationError: missing, not of the format, or a camera that cannot be; names file and camera.
         ConfigError: no such format or unit.
     """
     path = Path(path)
-    reader, own_units = _choose(_READERS, path, format)
-    units = units or own_units
+    if format == "auto":
+        format = guess_format(path, READ_FORMATS)
+    entry = _named(format, READ_FORMATS)
+    units = units or entry.units
     if units not in METRES_PER_UNIT:
         raise ConfigError(f"units {units!r} are unknown; there are {', '.join(METRES_PER_UNIT)}")
     try:
-        return reader(path, METRES_PER_UNIT[units])
+        if entry.read_sized is not None:
+            rig = entry.read_sized(path, METRES_PER_UNIT[units], size)
+        else:
+            assert entry.read is not None
+            rig = entry.read(path, METRES_PER_UNIT[units])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CalibrationError(f"{path}: not a rig that can be used: {' '.join(str(error).split())}") from error
+    _suspect_units(rig, path, units)
+    return rig
+
+
+def _suspect_units(rig: Rig, path: Path, units: str) -> None:
+    apart = np.linalg.norm(rig.centers[:, None] - rig.centers, axis=-1).max()
+    if len(rig) > 1 and not _NEAREST < apart < _FARTHEST_APART:
+        _log.warning(
+            "%s: its cameras are up to %.3g m apart when its lengths are taken for %s; pass --units if that is wrong",
+            path, apart, units,
+        )  # fmt: skip
 
 
 def write_rig(rig: Rig, path: str | Path, format: str = "auto") -> None:
-    """Write a rig, in metres; the file appears whole or not at all.
+    """Write a rig; the file appears whole or not at all.
 
     Args:
         rig: the cameras.
-        path: the file to make.
-        format: one of WRITE_FORMATS, or "auto" to go by the name of the file; a name without a suffix is a folder for
-            OpenPose's XML.
+        path: the file or folder to make.
+        format: one of WRITE_FORMATS, or "auto" to go by the name; a name without a suffix is a folder for OpenPose's
+            XML.
 
     Raises:
         ConfigError: no such format.
-        FormatError: a lens that the format cannot hold.
+        FormatError: a lens or a name that the format cannot hold.
         SessionError: the file cannot be written.
     """
-    _choose(_WRITERS, Path(path), format)(rig, path)
+    entry = _named(guess_written(Path(path), WRITE_FORMATS) if format == "auto" else format, WRITE_FORMATS)
+    assert entry.write is not None
+    entry.write(rig, path)
 
 
-def _choose(known: dict[str, _Entry], path: Path, format: str) -> _Entry:
-    if format == "auto":
-        name = path.name.lower()
-        format = next((f for suffix, f in _FORMAT_OF_SUFFIX.items() if name.endswith(suffix)), "")
-        format = format or ("openpose" if not path.suffix else "")
-        if format not in known:
-            raise ConfigError(f"{path}: its name does not tell the format; name one of {', '.join(known)}")
+def _named(format: str, known: tuple[str, ...]) -> _Format:
     if format not in known:
         raise ConfigError(f"rig format {format!r} is unknown here; there are {', '.join(known)}")
-    return known[format]
+    return _FORMATS[format]

@@ -1,6 +1,8 @@
 """From candidates and part affinity fields to people, by OpenPose's rules."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -28,6 +30,8 @@ class AssemblyConfig:
         min_parts: least number of joints of a person; feet do not count.
         min_score: least score of a person per joint.
         max_people: the most prominent people that are kept.
+        order: all_limbs takes the limbs of all kinds in one falling order of score (OpenPose on a GPU), limb_by_limb
+            one kind after the other, pairs one to one (OpenPose on a CPU).
     """
 
     peak_threshold: float = 0.05
@@ -36,6 +40,7 @@ class AssemblyConfig:
     min_parts: int = 3
     min_score: float = 0.4
     max_people: int = 64
+    order: Literal["all_limbs", "limb_by_limb"] = "all_limbs"
 
     def __post_init__(self) -> None:
         if not 0 < self.peak_threshold < 1:
@@ -44,6 +49,17 @@ class AssemblyConfig:
             raise ValueError(f"paf_share {self.paf_share} is not in [0, 1)")
         if self.min_parts < 1 or self.max_people < 1:
             raise ValueError("min_parts and max_people are at least 1")
+
+
+def openpose_thresholds(model: str, *, maximize_positives: bool = False) -> AssemblyConfig:
+    """OpenPose's thresholds of a model, or its laxer ones that find more people and more that is none."""
+    config = AssemblyConfig()
+    if maximize_positives:
+        config = AssemblyConfig(0.02, 0.01, 0.75, 2, 0.05)
+    if model.startswith("mpi_15"):
+        peak = 0.3 if model.endswith("fast") else 0.6
+        config = replace(config, peak_threshold=peak, paf_threshold=0.01)
+    return config
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +77,13 @@ class People:
     person_score: Float[np.ndarray, " person"]
 
 
+def limb_rules(config: AssemblyConfig, shape: Sequence[int], stride: int) -> Float[np.ndarray, "4"]:
+    """What a limb is judged by, for maps of (h, w) cells; see `assembly_kernels.limb_score`."""
+    size = stride * np.sqrt(shape[0] * shape[1])
+    coincident = config.peak_threshold + _COINCIDENCE_BONUS
+    return np.array((config.paf_threshold, config.paf_share, coincident, _COINCIDENCE * size))
+
+
 def assemble(
     peaks: Peaks,
     pafs: Float[np.ndarray, "channel h w"],
@@ -71,8 +94,8 @@ def assemble(
 ) -> People:
     """Join candidates to people.
 
-    Each pair of candidates of a limb is scored by the mean of PAF samples along it; all limbs of all kinds then go
-    in one list, best first, and people grow from it (the order of OpenPose's GPU build). Cao et al. 2019, section 3.
+    Each pair of candidates of a limb is scored by the mean of PAF samples along it, and people grow from the limbs in
+    one of OpenPose's two orders (`AssemblyConfig.order`). Cao et al. 2019, section 3.
 
     Args:
         peaks: candidates in px of the network input.
@@ -84,16 +107,35 @@ def assemble(
     """
     limbs = np.array(skeleton.limbs, np.int64)
     channels = np.array(skeleton.paf_channels, np.int64)
-    size = stride * np.sqrt(pafs.shape[1] * pafs.shape[2])
-    rules = np.array(
-        (config.paf_threshold, config.paf_share, config.peak_threshold + _COINCIDENCE_BONUS, _COINCIDENCE * size)
-    )
     fields = np.ascontiguousarray(pafs, dtype=np.float32)
     cells = (peaks.xy - np.array(cell_offset, np.float32)) / np.float32(stride)
+    rules = limb_rules(config, pafs.shape[1:], stride)
     which, values = assembly_kernels.score_limbs(
         cells, peaks.score, peaks.count, fields, limbs, channels, float(stride), rules
     )
-    parts, totals = assembly_kernels.join_people(peaks.score, peaks.count, limbs, which, values)
+    return _joined(peaks, which, values, skeleton, config)
+
+
+def assemble_scored(
+    peaks: Peaks, limb_scores: Float[np.ndarray, "limb a b"], skeleton: Skeleton, config: AssemblyConfig
+) -> People:
+    """Join candidates to people by limb scores that are known already (negative: not joined); see `assemble`."""
+    which = np.argwhere(limb_scores > 0).astype(np.int64)
+    limb, a, b = which.T
+    ends = np.array(skeleton.limbs, np.int64)[limb]
+    paf = limb_scores[limb, a, b].astype(np.float64)
+    rank = paf + assembly_kernels.END_WEIGHT * (peaks.score[ends[:, 0], a] + peaks.score[ends[:, 1], b])
+    return _joined(peaks, which, np.stack([paf, rank], axis=1), skeleton, config)
+
+
+def _joined(peaks: Peaks, which: np.ndarray, values: np.ndarray, skeleton: Skeleton, config: AssemblyConfig) -> People:
+    limbs = np.array(skeleton.limbs, np.int64)
+    score = np.ascontiguousarray(peaks.score, np.float32)
+    if config.order == "all_limbs":
+        parts, totals = assembly_kernels.join_people(score, peaks.count, limbs, which, values)
+    else:
+        redundant = np.array([i in skeleton.redundant_limbs for i in range(len(limbs))])
+        parts, totals = assembly_kernels.join_limb_by_limb(score, peaks.count, limbs, redundant, which, values)
     kept = _believable(parts, totals, skeleton, config)
     return _people(peaks, parts[kept], totals[kept], config.max_people)
 

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 # OpenPose weighs the two end points' scores by this when it ranks limbs.
-_END_WEIGHT = 0.1
+END_WEIGHT = 0.1
 
 
 @njit(cache=True)
@@ -71,7 +71,7 @@ def score_limbs(xy, score, count, pafs, limbs, channels, stride, rules):
                 if s > 0:
                     which[n, 0], which[n, 1], which[n, 2] = i, a, b
                     values[n, 0] = s
-                    values[n, 1] = s + _END_WEIGHT * (score[ja, a] + score[jb, b])
+                    values[n, 1] = s + END_WEIGHT * (score[ja, a] + score[jb, b])
                     n += 1
     return which[:n], values[:n]
 
@@ -139,4 +139,62 @@ def join_people(score, count, limbs, which, values):
         if person >= 0:
             totals[person, 0] += values[k, 0]
             totals[person, 2] += 1
+    return parts[:people], totals[:people]
+
+
+@njit(cache=True)
+def _free_pairs(which, values, limb, count_a, count_b):
+    """The pairs of one limb by falling PAF score, each candidate used once."""
+    chosen = np.empty(min(count_a, count_b), np.int64)
+    used_a, used_b = np.zeros(count_a, np.bool_), np.zeros(count_b, np.bool_)
+    n = 0
+    for k in np.argsort(-values[:, 0], kind="mergesort"):
+        if which[k, 0] == limb and not used_a[which[k, 1]] and not used_b[which[k, 2]]:
+            used_a[which[k, 1]] = used_b[which[k, 2]] = True
+            chosen[n] = k
+            n += 1
+    return chosen[:n]
+
+
+@njit(cache=True)
+def _holder(parts, people, joint, candidate):
+    for person in range(people):
+        if parts[person, joint] == candidate:
+            return person
+    return -1
+
+
+@njit(cache=True)
+def join_limb_by_limb(score, count, limbs, redundant, which, values):
+    """Take the limbs kind after kind, in the order of the skeleton's table, pairs one to one by PAF score.
+
+    A pair goes to the person who holds its first part and lacks its second; if nobody holds it, the pair is a new
+    person. Redundant limbs (shoulder to ear) only fill gaps, from either end. Returns what `join_people` returns.
+    """
+    joints = len(count)
+    owner = np.full((joints, max(1, count.max())), -1, np.int64)
+    parts = np.full((len(which) + 1, joints), -1, np.int64)
+    totals = np.zeros((len(which) + 1, 3), np.float64)
+    people = 0
+    for limb in range(len(limbs)):
+        ja, jb = limbs[limb]
+        for k in _free_pairs(which, values, limb, count[ja], count[jb]):
+            a, b = which[k, 1], which[k, 2]
+            pa, pb = _holder(parts, people, ja, a), _holder(parts, people, jb, b)
+            person = -1
+            if pa >= 0 and (parts[pa, jb] < 0 or parts[pa, jb] == b):
+                person = pa
+                if parts[pa, jb] < 0:
+                    _extend(parts, totals, owner, score, pa, jb, b)
+            elif redundant[limb] and pa < 0 and pb >= 0 and parts[pb, ja] < 0:
+                person = pb
+                _extend(parts, totals, owner, score, pb, ja, a)
+            elif not redundant[limb] and pa < 0:
+                person = people
+                people += 1
+                _extend(parts, totals, owner, score, person, ja, a)
+                _extend(parts, totals, owner, score, person, jb, b)
+            if person >= 0:
+                totals[person, 0] += values[k, 0]
+                totals[person, 2] += 1
     return parts[:people], totals[:people]

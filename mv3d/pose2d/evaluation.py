@@ -6,10 +6,10 @@ by name, so any skeleton that holds COCO's joints serves: COCO_18, BODY_25, BLAZ
 
 import contextlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -20,7 +20,7 @@ from mv3d.errors import ConfigError, FormatError
 from mv3d.files.image_folder import list_images, read_image
 from mv3d.files.json_text import read_json
 from mv3d.files.progress import Progress, silent
-from mv3d.pose2d.detections import Detections
+from mv3d.pose2d.detector import WholeImageDetector
 
 # person_keypoints_train2017.json has 239 MB.
 _MAX_ANNOTATION_BYTES = 512 * 2**20
@@ -30,20 +30,6 @@ _PCK_SHARE = 0.1
 # COCO's constants of the scatter between annotators, in the order of its joints; here they only pair people.
 _SIGMAS = np.array((0.026, *np.repeat((0.025, 0.035, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089), 2)))
 _STATISTICS = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
-
-
-@runtime_checkable
-class WholeImageDetector(Protocol):
-    """What an evaluation needs of a detector."""
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """The joints of every detection."""
-        ...
-
-    def detect(self, images: Sequence[np.ndarray], /) -> list[Detections]:
-        """People in whole images (BGR), one result per image."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

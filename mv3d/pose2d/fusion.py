@@ -35,7 +35,7 @@ def fuse_maps(
         cells, turn = _cells_and_turn(crops[0], crop, shape, stride, cell_offset)
         inside = ((cells > -0.5) & (cells < np.array(shape[::-1]) - 0.5)).all(-1)
         mask = torch.from_numpy(inside).to(weight)
-        sampled = _sample(torch.cat([heatmaps[i], pafs[i]]), cells)
+        sampled = sample_cells(torch.cat([heatmaps[i], pafs[i]]), cells)
         heat_sum += mask * sampled[: len(heat_sum)]
         paf_sum += mask * _turned(sampled[len(heat_sum) :], torch.from_numpy(turn).to(weight))
         weight += mask
@@ -59,9 +59,12 @@ def _cells_and_turn(
     return np.nan_to_num((xy - np.array(cell_offset)) / stride, nan=-1e4), np.nan_to_num(turn)
 
 
-def _sample(maps: Float[Tensor, "channel h w"], cells: Float[np.ndarray, "h w 2"]) -> Float[Tensor, "channel h w"]:
+def sample_cells(
+    maps: Float[Tensor, "channel h w"], cells: Float[np.ndarray, "h2 w2 2"]
+) -> Float[Tensor, "channel h2 w2"]:
+    """Maps at cells of any place, cubically; borders replicated."""
     height, width = maps.shape[1:]
-    grid = torch.from_numpy(cells * (2 / np.array([width - 1, height - 1])) - 1).to(maps)
+    grid = torch.from_numpy(cells * (2 / np.maximum([width - 1, height - 1], 1)) - 1).to(maps)
     return functional.grid_sample(maps[None], grid[None], mode="bicubic", padding_mode="border", align_corners=True)[0]
 
 

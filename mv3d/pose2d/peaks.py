@@ -7,6 +7,9 @@ from jaxtyping import Float, Int
 
 from mv3d.pose2d import peaks_kernels
 
+MAX_CANDIDATES = 127
+"""As many peaks of a joint are kept, the highest; OpenPose's number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
@@ -28,7 +31,7 @@ def find_peaks(
     threshold: float,
     stride: int,
     cell_offset: tuple[float, float],
-    max_candidates: int = 127,
+    max_candidates: int = MAX_CANDIDATES,
 ) -> Peaks:
     """Local maxima above `threshold`, placed by the Gaussian through the 3 x 3 cells around each.
 

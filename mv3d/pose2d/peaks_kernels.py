@@ -4,11 +4,11 @@ import numpy as np
 from numba import njit
 
 # A cell at the corner between four of a Gaussian of sigma one cell holds 0.78 of the peak.
-_LEAST_SHARE = 0.78
+LEAST_SHARE = 0.78
 # Keeps the logarithm finite; a hundredth of the faintest peak that counts has no say in the fit anyway.
-_FLOOR = 1e-3
+FLOOR = 1e-3
 # No peak is farther from the highest cell than this (in cells); at the border it then lies beyond the map.
-_REACH = 0.75
+REACH = 0.75
 
 
 @njit(cache=True)
@@ -32,9 +32,9 @@ def _log_in_row(m, y, x):
     """Logarithm of a cell; beyond the first or last column, of a Gaussian of sigma one cell through the two within."""
     last = m.shape[1] - 1
     if 0 <= x <= last:
-        return np.log(max(float(m[y, x]), _FLOOR))
+        return np.log(max(float(m[y, x]), FLOOR))
     edge, inner = (0, min(1, last)) if x < 0 else (last, max(0, last - 1))
-    return 2 * np.log(max(float(m[y, edge]), _FLOOR)) - np.log(max(float(m[y, inner]), _FLOOR)) - 1.0
+    return 2 * np.log(max(float(m[y, edge]), FLOOR)) - np.log(max(float(m[y, inner]), FLOOR)) - 1.0
 
 
 @njit(cache=True)
@@ -69,9 +69,14 @@ def _fit_log_quadratic(m, y, x, normal, right):
 
 @njit(cache=True)
 def _solve(a, b):
-    """Gaussian elimination of a small positive definite system, in place; the solution is left in b."""
+    """Gaussian elimination of a small positive definite system, in place; the solution is left in b.
+
+    False where it is singular: weights of neighbours at the floor are a millionth of the peak's, and may cancel.
+    """
     n = len(b)
     for i in range(n):
+        if a[i, i] == 0:
+            return False
         for k in range(i + 1, n):
             factor = a[k, i] / a[i, i]
             for j in range(i, n):
@@ -81,20 +86,21 @@ def _solve(a, b):
         for j in range(i + 1, n):
             b[i] -= a[i, j] * b[j]
         b[i] /= a[i, i]
+    return True
 
 
 @njit(cache=True)
 def _refine(m, y, x, normal, c):
     """Height and cell coordinates (x, y) of the Gaussian at a highest cell; the cell itself where none fits."""
     _fit_log_quadratic(m, y, x, normal, c)
-    _solve(normal, c)
+    solved = _solve(normal, c)
     det = 4 * c[3] * c[4] - c[5] * c[5]
-    if c[3] < 0 and det > 0:
+    if solved and c[3] < 0 and det > 0:
         dx = (c[5] * c[2] - 2 * c[4] * c[1]) / det
         dy = (c[5] * c[1] - 2 * c[3] * c[2]) / det
         height = np.exp(c[0] + 0.5 * (c[1] * dx + c[2] * dy))
-        dx, dy = min(max(dx, -_REACH), _REACH), min(max(dy, -_REACH), _REACH)
-        return min(height, m[y, x] / _LEAST_SHARE), x + dx, y + dy
+        dx, dy = min(max(dx, -REACH), REACH), min(max(dy, -REACH), REACH)
+        return min(height, m[y, x] / LEAST_SHARE), x + dx, y + dy
     return float(m[y, x]), float(x), float(y)
 
 
@@ -124,7 +130,7 @@ def find_peaks(heatmaps, threshold, edge, xy, score, count):
     xy (joint, capacity, 2), score (joint, capacity), count (joint,) are written.
     """
     normal, c = np.empty((6, 6)), np.empty(6)
-    least = _LEAST_SHARE * threshold
+    least = LEAST_SHARE * threshold
     for joint in range(len(heatmaps)):
         m = heatmaps[joint]
         right, bottom = m.shape[1] - 0.5 - edge, m.shape[0] - 0.5 - edge

@@ -49,6 +49,37 @@ def fit(source: tuple[int, int], long_side: int) -> Fit:
     return Fit(source, (max(1, round(source[0] * scale)), max(1, round(source[1] * scale))))
 
 
+def fit_within(source: tuple[int, int], canvas: tuple[int, int]) -> Fit:
+    """The placement that makes an image as large as a canvas of (width, height) px allows.
+
+    Raises:
+        ValueError: a size that is not positive.
+    """
+    if min(*source, *canvas) <= 0:
+        raise ValueError(f"cannot fit an image of {source} px to {canvas} px")
+    scale = min(canvas[0] / source[0], canvas[1] / source[1])
+    width, height = (min(side, max(1, round(n * scale))) for n, side in zip(source, canvas, strict=True))
+    return Fit(source, (width, height))
+
+
+def as_bgr(image: np.ndarray) -> UInt8[np.ndarray, "height width 3"]:
+    """An image of any usual kind as BGR of 8 bits: grey is repeated, alpha is left out, 16 bits are cut to 8.
+
+    Raises:
+        ValueError: not an image of 8 or 16 bits with pixels.
+    """
+    image = np.asarray(image)
+    if image.ndim not in (2, 3) or image.dtype not in (np.uint8, np.uint16) or 0 in image.shape:
+        raise ValueError(f"an array {image.shape} of {image.dtype} is not an image of 8 or 16 bits")
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    if image.ndim == 2 or image.shape[2] == 1:
+        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+    if image.shape[2] not in (3, 4):
+        raise ValueError(f"an image of {image.shape[2]} channels; grey, BGR or BGRA is wanted")
+    return image[..., :3]
+
+
 def resize(image: UInt8[np.ndarray, "height width 3"], placement: Fit) -> UInt8[np.ndarray, "height2 width2 3"]:
     """The image at the placement's size: by area where it shrinks (no aliasing), bilinear where it grows."""
     shrinks = placement.size[0] < placement.source[0]

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -196,6 +197,24 @@ def test_no_pictures(tmp_path: Path) -> None:
 def test_wrong_number_of_squares(tmp_path: Path, pictures: list) -> None:
     write_images(tmp_path / "calibration/intrinsics/a", [p[0] for p in pictures[:4]])
     refused(tmp_path, Board("checkerboard", (4, 7), 0.06), "no checkerboard of 4x7 .* 4 of 4 .* show .* 5x8 squares")
+
+
+@pytest.mark.parametrize("wrong", [(5, 5), (6, 4)])
+def test_wrong_number_of_squares_of_a_charuco_board(
+    tmp_path: Path, render: Callable, lens: Pinhole, stand: Callable, wrong: tuple[int, int]
+) -> None:
+    images = [render(RIG, lens, *stand(RIG, 2.4, tilt=tilt))[0] for tilt in (0.2, 0.4)]
+    write_images(tmp_path / "calibration/intrinsics/a", images)
+    refused(tmp_path, replace(RIG, squares=wrong), r"board of 4x5 squares; write squares: \[4, 5\] if")
+
+
+def test_a_camera_that_sees_another_board_is_told_what_it_shows(
+    tmp_path: Path, pictures: list, render: Callable, lens: Pinhole, stand: Callable
+) -> None:
+    other = Board("checkerboard", (6, 9), 0.06)
+    write_images(tmp_path / "calibration/intrinsics/a", [p[0] for p in pictures[:3]])
+    write_images(tmp_path / "calibration/intrinsics/b", [render(other, lens, *stand(other, 2.4))[0]])
+    refused(tmp_path, BOARD, "in 1 pictures of b, but 1 of 1 .* show a checkerboard of 6x9 squares")
 
 
 def test_no_board_at_all(tmp_path: Path) -> None:

@@ -71,5 +71,9 @@ def test_sources_that_do_not_exist() -> None:
     for source in ("nowhere.mp4", "maker:1", "C:\\camera"):
         with pytest.raises(ConfigError, match="no such file or folder, and no camera number"):
             open_source(source, SourceSettings())
+    for source in ("0?password=geheim", "maker:1?token=geheim"):
+        with pytest.raises(ConfigError) as caught:
+            open_source(source, SourceSettings())
+        assert "geheim" not in str(caught.value)
     with pytest.raises(ValueError, match="WIDTHxHEIGHT"):
         parse_size("1280*720")

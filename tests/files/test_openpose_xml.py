@@ -5,7 +5,7 @@ import pytest
 from mv3d.data.camera import Camera
 from mv3d.data.lens import Fisheye, Pinhole
 from mv3d.data.rig import Rig
-from mv3d.errors import ConfigError, FormatError
+from mv3d.errors import CalibrationError, FormatError
 from mv3d.files.rigs import read_rig, write_rig
 from mv3d.synthetic.rigs import camera_ring
 
@@ -36,6 +36,17 @@ def test_a_lens_that_openpose_does_not_know_is_refused_before_anything_is_writte
         assert not (tmp_path / "out").exists()
 
 
-def test_it_is_written_only(tmp_path):
-    with pytest.raises(ConfigError, match="its name does not tell"):
+def test_it_is_read_back_and_asks_for_the_size_that_openpose_does_not_write(tmp_path):
+    write_rig(RIG, tmp_path / "cameraParameters")
+    again = read_rig(tmp_path / "cameraParameters")
+    for a, b in zip(again, RIG, strict=True):
+        assert (a.name, a.size) == (b.name, b.size)
+        np.testing.assert_array_equal(a.t, b.t)
+        np.testing.assert_allclose(a.R, b.R, atol=1e-14)  # printed with all digits, then made orthonormal
+        np.testing.assert_array_equal(a.lens.dist, [*b.lens.dist, 0, 0, 0])
+    path = tmp_path / "cameraParameters" / "cam02.xml"
+    text = path.read_text()
+    path.write_text(text[: text.index("<ImageSize")] + "</opencv_storage>")
+    with pytest.raises(CalibrationError, match=r"cam02\.xml: it does not say the size of the images; pass --size"):
         read_rig(tmp_path / "cameraParameters")
+    assert read_rig(tmp_path / "cameraParameters", size=(640, 480))["cam02"].size == (640, 480)

@@ -88,7 +88,7 @@ def test_format_by_name_or_as_told(tmp_path, rig):
     with pytest.raises(ConfigError, match=r"rig\.txt.*does not tell"):
         read_rig(tmp_path / "rig.txt")
     with pytest.raises(ConfigError, match="there are mv3d, qualisys, aniposelib"):
-        read_rig(tmp_path / "rig.txt", format="kalibr")
+        read_rig(tmp_path / "rig.txt", format="nonsense")
     with pytest.raises(ConfigError):
         write_rig(rig, tmp_path / "rig.qca.txt")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mv3d.data.skeletons import BODY_25, COCO_18, MPI_15
-from mv3d.pose2d.assembly import AssemblyConfig, People, assemble
-from mv3d.pose2d.assembly_kernels import join_people, limb_score
+from mv3d.pose2d.assembly import AssemblyConfig, People, assemble, openpose_thresholds
+from mv3d.pose2d.assembly_kernels import join_limb_by_limb, join_people, limb_score
 from mv3d.pose2d.benchmark import standing_people
 from mv3d.pose2d.ideal_maps import ideal_maps
 from mv3d.pose2d.peaks import Peaks, find_peaks
@@ -148,3 +148,46 @@ def test_nothing_gives_nobody():
 def test_thresholds_out_of_range(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         replace(_CONFIG, **change)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_limb_by_limb_finds_the_same_people(count):
+    xy, shape = standing_people(count)
+    _assert_same_people(_parse(xy, COCO_18, shape, replace(_CONFIG, order="limb_by_limb")), xy)
+
+
+def _joined_by_hand(order: str, pairs) -> list[tuple[int, ...]]:
+    """Candidates of each person (Neck, RShoulder, RElbow, REar), from (limb, a, b, score)."""
+    limbs = np.array([(0, 1), (1, 2), (1, 3)])
+    which = np.array([p[:3] for p in pairs], np.int64)
+    values = np.array([(p[3], p[3]) for p in pairs])
+    score, count = np.ones((4, 2), np.float32), np.array([2, 2, 2, 2])
+    if order == "all_limbs":
+        parts, _ = join_people(score, count, limbs, which, values)
+    else:
+        parts, _ = join_limb_by_limb(score, count, limbs, np.array([False, False, True]), which, values)
+    return sorted(tuple(int(c) for c in row) for row in parts if (row >= 0).any())
+
+
+def test_the_two_orders_differ_as_in_openpose():
+    """All limbs: the strongest pair wins whatever its kind. One by one: what the neck holds comes before."""
+    rivals = [(0, 0, 0, 0.5), (0, 1, 0, 0.4), (1, 0, 0, 0.6)]
+    assert _joined_by_hand("all_limbs", rivals) == [(0, 0, 0, -1)]
+    assert _joined_by_hand("limb_by_limb", rivals) == [(0, 0, 0, -1)]
+    # A shoulder-ear pair makes no person of its own limb by limb, and fills a gap where there is one.
+    alone = [(2, 0, 0, 0.9)]
+    assert _joined_by_hand("all_limbs", alone) == [(-1, 0, -1, 0)]
+    assert _joined_by_hand("limb_by_limb", alone) == []
+    assert _joined_by_hand("limb_by_limb", [(0, 0, 0, 0.5), *alone]) == [(0, 0, -1, 0)]
+    # An elbow whose shoulder nobody holds is a new person.
+    assert _joined_by_hand("limb_by_limb", [(0, 0, 0, 0.5), (1, 1, 1, 0.9)]) == [(-1, 1, 1, -1), (0, 0, -1, -1)]
+
+
+def test_thresholds_are_openposes():
+    lax = openpose_thresholds("body_25", maximize_positives=True)
+    assert (lax.peak_threshold, lax.paf_threshold, lax.paf_share, lax.min_parts, lax.min_score) == (
+        *(0.02, 0.01, 0.75, 2, 0.05),
+    )
+    assert openpose_thresholds("coco_18") == AssemblyConfig()
+    assert openpose_thresholds("mpi_15").peak_threshold == 0.6
+    assert openpose_thresholds("mpi_15_fast").peak_threshold == 0.3

@@ -1,0 +1,74 @@
+"""Points of a scene that were marked in pictures, and where they are in the wanted world: a YAML file.
+
+points:
+- name: corner of the mat
+  xyz: [0, 0, 0]                  # m; optional
+  seen: {cam01: [812.5, 430], cam02: [301, 622]}    # px
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mv3d.errors import CalibrationError
+from mv3d.files.opencv_storage import load_yaml
+from mv3d.files.rig_entries import numbers, read_limited
+
+
+@dataclass(frozen=True, slots=True)
+class ScenePoint:
+    """A point of the scene.
+
+    Attributes:
+        name: of the point.
+        xyz: where it is in the wanted world, m; None if that is not known.
+        seen: x, y px by camera.
+    """
+
+    name: str
+    xyz: tuple[float, float, float] | None
+    seen: Mapping[str, tuple[float, float]]
+
+
+def load_scene(path: str | Path) -> tuple[ScenePoint, ...]:
+    """Read a file of points.
+
+    Raises:
+        CalibrationError: not such a file; names the point.
+    """
+    path = Path(path)
+    try:
+        document = load_yaml(read_limited(path).decode("utf-8"))
+        entries = document.get("points") if isinstance(document, dict) else None
+        if not isinstance(entries, list) or not entries:
+            raise ValueError("no list `points` in it")
+        points = tuple(_point(entry, number) for number, entry in enumerate(entries, 1))
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise CalibrationError(f"{path}: not a file of scene points: {' '.join(str(error).split())[:200]}") from error
+    names = [point.name for point in points]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise CalibrationError(f"{path}: two points are named {twice}")
+    return points
+
+
+def _point(entry: Any, number: int) -> ScenePoint:
+    if not isinstance(entry, dict):
+        raise ValueError(f"point {number} is not a mapping")
+    unknown = sorted(set(map(str, entry)) - {"name", "xyz", "seen"})
+    if unknown:
+        raise ValueError(f"point {number}: unknown key {unknown[0][:40]}; there are name, xyz, seen")
+    name, seen, xyz = str(entry.get("name", number))[:100], entry.get("seen"), entry.get("xyz")
+    if not isinstance(seen, dict):
+        raise ValueError(f"point {name}: seen: {{camera: [x, y], ...}} is wanted")
+    marked = {}
+    for camera, xy in seen.items():
+        x, y = numbers(xy, f"point {name} in {camera}", 2).ravel()
+        marked[str(camera)] = (float(x), float(y))
+    if xyz is None:
+        return ScenePoint(name, None, marked)
+    x, y, z = numbers(xyz, f"xyz of point {name}", 3).ravel()
+    return ScenePoint(name, (float(x), float(y), float(z)), marked)

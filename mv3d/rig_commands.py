@@ -1,0 +1,102 @@
+"""Commands around rigs; see `mv3d.commands` for what a command is."""
+
+from pathlib import Path
+
+import tyro
+
+from mv3d.commands import Lines
+from mv3d.errors import ConfigError, SessionError
+
+
+def convert(
+    source: tyro.conf.Positional[Path],
+    target: tyro.conf.Positional[Path],
+    format: str = "auto",
+    to: str = "auto",
+    units: str | None = None,
+    size: str | None = None,
+    overwrite: bool = False,
+) -> Lines:
+    """Read a rig in one format and write it in another.
+
+    Formats: mv3d, qualisys (read only), aniposelib, pose2sim, freemocap, caliscope, openpose, opencv, easymocap,
+    kalibr, colmap; docs/formats.md says what each one holds.
+
+    Args:
+        source: rig to read: a file, or a folder of OpenPose, OpenCV, EasyMocap or COLMAP.
+        target: rig to write: cameras.yaml, a .toml for aniposelib, a folder (no suffix) for OpenPose; any with --to.
+        format: format of the source, if its name and content do not tell.
+        to: format of the target, if its name does not tell.
+        units: unit of length in the source, if not the format's own: m, cm, mm, in, ft.
+        size: WIDTHxHEIGHT of the images, for sources that do not say (OpenPose, EasyMocap, OpenCV).
+        overwrite: replace the target if it is already there.
+    """
+    from mv3d.files.rigs import read_rig, write_rig
+
+    rig = read_rig(source, format, units, _size(size))
+    if target.exists() and not overwrite:
+        raise SessionError(f"{target}: already there; pass --overwrite to replace it")
+    write_rig(rig, target, to)
+    return [f"{target}: {len(rig)} cameras ({', '.join(rig.names)})"]
+
+
+def align(
+    source: tyro.conf.Positional[Path],
+    board: str | None = None,
+    floor: Path | None = None,
+    board_thickness_mm: float = 0.0,
+    points: Path | None = None,
+    person: Path | None = None,
+    measured: tyro.conf.UseAppendAction[tuple[tuple[str, str, float], ...]] = (),
+    rescale: bool = False,
+    out: Path | None = None,
+    overwrite: bool = False,
+) -> Lines:
+    """Put the world of a rig on the floor: z up, the floor at z = 0; and hold its scale against a tape.
+
+    By a board that lies on the floor (--board and --floor), by points that were marked in the pictures (--points), or
+    by a person's feet (--person). Skeletons that were made before keep the old world: run the session again.
+
+    Args:
+        source: session folder, or a rig in any format.
+        board: with --floor: YAML file of the board, or name of a shipped one.
+        floor: pictures of the board on the floor, <camera>.jpg, <camera>/ or <camera>.mp4; one camera is enough.
+        board_thickness_mm: of the board on the floor.
+        points: YAML file of points marked in two cameras or more, with their places; see docs/formats.md.
+        person: pose3d.npz, made with this rig, of a person who walks through the room.
+        measured: distance in metres of two cameras or points, e.g. cam01 cam02 2.53; given once per distance.
+        rescale: multiply all lengths to fit --measured, or else --points.
+        out: rig to write; the session's cameras.yaml if left out, and the one before stays as cameras.unaligned.yaml.
+        overwrite: replace the target if it is already there.
+    """
+    from mv3d import rig_alignment
+    from mv3d.files.rigs import read_rig
+
+    rig = read_rig(source / "cameras.yaml" if source.is_dir() and (source / "cameras.yaml").exists() else source)
+    if (floor is None) != (board is None):
+        raise ConfigError("--floor needs --board, and --board needs --floor")
+    ways = [name for name, given in (("--floor", floor), ("--points", points), ("--person", person)) if given]
+    if len(ways) > 1 and not (ways == ["--floor", "--points"] and measured):
+        raise ConfigError(f"{' and '.join(ways)} are different worlds; give one of them")
+    if not ways and not measured:
+        raise ConfigError("nothing to align to; give --board and --floor, --points, --person or --measured")
+    lines: list[str] = []
+    for done in rig_alignment.aligned(
+        rig,
+        board=(board, floor, 1e-3 * board_thickness_mm) if board and floor else None,
+        scene=points,
+        person=person,
+        measured=[rig_alignment.Measured(*m) for m in measured],
+        rescale=rescale,
+    ):
+        rig, lines = done.rig, [*lines, *done.lines]
+    return [*lines, rig_alignment.save_aligned(rig, source, out, overwrite)]
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ConfigError(f"--size {text}: WIDTHxHEIGHT is wanted, e.g. 1920x1080")
+    return int(width), int(height)
