@@ -12,6 +12,7 @@ import mv3d
 from mv3d.config import Config, differences
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.session import Session
+from mv3d.export.fbx import blender_program
 from mv3d.export.registry import export_paths
 from mv3d.files.recording import Recording
 from mv3d.files.writing import check_output_folder, refuse_overwriting, write_text
@@ -47,6 +48,8 @@ def check_outputs(session: Session, config: Config, overwrite: bool) -> None:
     )
     for path in [*paths, *(path for is_wanted, path in wanted if is_wanted)]:
         refuse_overwriting(path, overwrite)
+    if "fbx" in output.formats:
+        blender_program()
     check_output_folder(session.root)
 
 

@@ -1,4 +1,4 @@
-"""Export a session's 3D keypoints: python scripts/export_keypoints.py SESSION --format trc csv ..."""
+"""Export a session's keypoints and fitted body: python scripts/export_keypoints.py SESSION --format c3d glb --check."""
 
 import sys
 

@@ -359,13 +359,24 @@ def test_rig_convert_both_ways(tmp_path: Path, rig: Rig, tell: Tell, capsys: pyt
     np.testing.assert_allclose(Rig.load(tmp_path / "back.yaml")[0].t, rig[0].t / 1000, atol=1e-9)
 
 
-def test_export_and_report(cut: Path, tmp_path: Path, tell: Tell) -> None:
+def test_export_and_report(cut: Path, tmp_path: Path, tell: Tell, capsys: pytest.CaptureFixture[str]) -> None:
     root = shutil.copytree(cut, tmp_path / "copy")
     main(["export", str(root), "--format", "json", "npz", "--out", str(tmp_path / "out")])
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["copy.json", "copy.npz"]
     assert "copy.json: already there; pass --overwrite" in tell(
         "export", root, "--format", "json", "--out", tmp_path / "out"
     )
+    capsys.readouterr()
+    options = ["--axes", "y_up", "--units", "cm", "--fps", "20", "--check", "--out", str(tmp_path / "checked")]
+    main(["export", str(root), "--format", "c3d", "trc", *options])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all(
+        re.search(r"copy\.\w+: read back, \d+ frames x \d+ points, \d+ gaps as they should be", line) for line in lines
+    )
+    assert "fps is 0" in tell("export", root, "--fps", "0", "--out", tmp_path / "new")
+    assert "npz files are always in units m" in tell("export", root, "--format", "npz", "--units", "mm")
+    assert not (tmp_path / "new").exists()
     assert "'jsom' is unknown" in (line := tell("export", root, "--format", "jsom"))
     assert "did you mean json?" in line
     main(["report", str(root), "--quiet"])

@@ -278,6 +278,15 @@ def test_an_unknown_export_format_is_named_before_the_work() -> None:
         OutputConfig(formats=("trk",))
 
 
+def test_a_missing_blender_is_told_before_the_work(session: Path, estimator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(session))
+    wanted = dataclasses.replace(PLAIN, output=dataclasses.replace(PLAIN.output, formats=("csv", "fbx")))
+    before = _contents(session)
+    with pytest.raises(FormatError, match="no `blender` is on the PATH"):
+        pipeline.run(session, wanted)
+    assert _contents(session) == before
+
+
 def test_a_frame_that_one_camera_dropped(tmp_path: Path, film, rig: Rig, estimator, truth: np.ndarray) -> None:
     """Frame times say so; the other three cameras carry on, and the keypoints stay with their frames."""
     kept = [f for f in range(FRAMES) if f != 5]
