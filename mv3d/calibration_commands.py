@@ -10,6 +10,7 @@ from mv3d.errors import ConfigError, SessionError
 from mv3d.settings import Settings
 
 if TYPE_CHECKING:
+    from calib.config import CalibrationConfig
     from mv3d.calibration import Known
 
 _NO_RIG = (
@@ -30,6 +31,7 @@ def calibrate(
     rolling_shutter: bool = False,
     global_shutter: bool = False,
     board_shape: bool = False,
+    check: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> Lines:
@@ -52,6 +54,8 @@ def calibrate(
         rolling_shutter: estimate the time between image lines in any case; else where the pictures tell of it.
         global_shutter: the cameras take all lines of an image at once.
         board_shape: estimate where the board's corners really are: for a bent sheet, or a print that is out of true.
+        check: write nothing; say whether --known-rig, or the session's cameras.yaml, still fits the pictures of the
+            board, and which camera was moved since and by how much.
         overwrite: replace an earlier calibration.
         quiet: no progress bar and no summary.
     """
@@ -67,6 +71,8 @@ def calibrate(
         board_shape=BoardShapeConfig(enabled=board_shape),
     )
     progress = Settings(quiet=quiet).progress
+    if check:
+        return _checked(session, board, known_rig, config, Settings(quiet=quiet))
     known = _known(session, known_lenses, known_rig, only)
     if lenses_only and (known_lenses or known_rig or only):
         raise ConfigError("--lenses-only calibrates every lens; leave out --known-lenses, --known-rig and --only")
@@ -78,6 +84,13 @@ def calibrate(
         lines = summary_lines(done.observations, done.result)
     files = [f"{name:<10}{path}" for name, path in done.outputs.items()]
     return [] if quiet else ["", *lines, "", *files]
+
+
+def _checked(session: Path, board: str, rig: Path | None, config: "CalibrationConfig", settings: Settings) -> Lines:
+    from calib.recheck import recheck_lines
+    from mv3d.calibration_check import check_session
+
+    return recheck_lines(check_session(session, board, rig, config, progress=settings.progress))
 
 
 def _lines(rolling_shutter: bool, global_shutter: bool) -> bool | None:

@@ -27,6 +27,7 @@ _ROOM_OF_MODULE = {
             "api",
             "blurring",
             "calibration",
+            "calibration_check",
             "detection",
             "image_outputs",
             "outputs",

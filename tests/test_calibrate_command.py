@@ -250,6 +250,25 @@ def test_a_moved_camera_is_calibrated_anew_and_no_other(session, fresh, capsys):
     assert "every camera" in refusal(fresh, capsys, *every)
 
 
+def test_yesterdays_rig_is_checked_and_nothing_written(session, fresh, capsys):
+    truth = session[1]
+    moved = replace(truth["cam03"], t=np.add(truth["cam03"].t, [0.1, 0, 0]))
+    for rig, said in (
+        (truth, "the calibration still holds"),
+        (Rig((truth["cam01"], truth["cam02"], moved)), "cam03 has moved: turned by"),
+    ):
+        rig.save(fresh / "yesterday.yaml")
+        assert calibrate(fresh, "--check", "--known-rig", fresh / "yesterday.yaml") == 0
+        assert said in capsys.readouterr().out
+    assert not (fresh / "cameras.yaml").exists()
+    assert "no rig to check" in refusal_of_check(fresh, capsys)
+
+
+def refusal_of_check(root, capsys) -> str:
+    assert calibrate(root, "--check") == 1
+    return capsys.readouterr().err
+
+
 def test_a_board_in_one_camera_only(fresh, capsys):
     without_board(*extrinsics(fresh, "cam02"), *extrinsics(fresh, "cam03"))
     assert "pictures of cam02, no markers of another dictionary either" in refusal(fresh, capsys)
