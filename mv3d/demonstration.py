@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from mv3d.config import Config
+from mv3d.config import Config, OutputConfig
 from mv3d.data.poses import Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
@@ -30,6 +30,7 @@ from mv3d.synthetic.rigs import camera_ring
 
 _MADE_BY = "mv3d demo"
 _MADE_BY_SYNTHETIC = "mv3d demo --synthetic"
+_SHOWN_FORMATS = ("csv", "trc", "c3d", "bvh", "glb", "openpose")
 # A mild barrel distortion, as webcams and action cameras in their linear mode have.
 _DISTORTION = np.array([-0.12, 0.05, 3e-4, -3e-4])
 # 95 % point of the chi-square distribution with three degrees of freedom.
@@ -51,6 +52,8 @@ def prepare_real(out: Path, cache: Path | None) -> Path:
 def run_real(root: Path, config: Config, progress: Progress = silent) -> tuple[Result, list[str]]:
     """Lenses from the demo's checkerboards, then the main job on its session; also returns lines on the lenses."""
     lenses = calibrate_real(root, progress)
+    if config.output.formats == OutputConfig().formats:  # show what there is, unless told otherwise
+        config = replace(config, output=replace(config.output, formats=_SHOWN_FORMATS))
     return run(root, config, overwrite=True, progress=progress, made_by=_MADE_BY), lenses
 
 

@@ -86,6 +86,22 @@ def detected_skeleton(config: Pose2DConfig) -> Skeleton:
     return with_hands_and_face(body, config.hands, 70 if config.face else 0)
 
 
+def find_keypoints(
+    recording: Recording, config: Config, progress: Progress = silent
+) -> tuple[dict[str, Poses2D], np.ndarray]:
+    """The 2D stage of a run: guided looks at the performer, or whole images where several people are wanted.
+
+    Returns:
+        Keypoints on each video's own frames by camera name, and crop outlines (frame, view, corner, 2) px on the
+        timeline; NaN without a crop.
+    """
+    if config.reconstruct.people.count == 1:
+        keypoints, outlines = find_guided(recording, config, progress)
+        return to_poses2d(recording, keypoints), outlines
+    outlines = np.full((len(recording.timeline.timestamps), len(recording.rig), 4, 2), np.nan)
+    return dict(_find_everybody(recording, config, progress)), outlines
+
+
 def find_guided(recording: Recording, config: Config, progress: Progress = silent) -> tuple[Keypoints, np.ndarray]:
     """The performer's keypoints in all videos, each look guided by the last skeleton.
 
@@ -113,13 +129,19 @@ def find_in_whole_images(
     session = recording.session
     refuse_overwriting(session.pose2d, overwrite)
     check_output_folder(session.root)
-    estimator = make_estimator(config.pose2d)
     with written_together(session.root, ("pose2d/*.npz",)) as folder:
-        for camera, video in zip(recording.rig, recording.videos, strict=True):
-            frames = progress(read_frames(video.path, info=video), video.frame_count, f"2D pose, {camera.name}")
-            found = list(_found(estimator, (image for _, image in frames), config.pose2d))
-            _padded(estimator, found, video.timestamps).save(Session(folder).pose2d / f"{camera.name}.npz")
+        for name, poses in _find_everybody(recording, config, progress):
+            poses.save(Session(folder).pose2d / f"{name}.npz")
     return {name: session.pose2d / f"{name}.npz" for name in recording.rig.names}
+
+
+def _find_everybody(recording: Recording, config: Config, progress: Progress) -> Iterator[tuple[str, Poses2D]]:
+    """Camera by camera, everybody in its whole images."""
+    estimator = make_estimator(config.pose2d)
+    for camera, video in zip(recording.rig, recording.videos, strict=True):
+        frames = progress(read_frames(video.path, info=video), video.frame_count, f"2D pose, {camera.name}")
+        found = list(_found(estimator, (image for _, image in frames), config.pose2d))
+        yield camera.name, _padded(estimator, found, video.timestamps)
 
 
 def _found(estimator: Detector, images: Iterable[np.ndarray], config: Pose2DConfig) -> Iterator[Detections]:

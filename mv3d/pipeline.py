@@ -12,7 +12,7 @@ from mv3d.config import Config
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
-from mv3d.detection import detected_skeleton, find_guided, to_poses2d
+from mv3d.detection import detected_skeleton, find_keypoints
 from mv3d.errors import ConfigError, ReconstructionError, SessionError
 from mv3d.export.options import ExportOptions
 from mv3d.export.registry import export_paths, export_poses
@@ -66,8 +66,7 @@ def run(
     frame_counts = {name: video.frame_count for name, video in zip(rig.names, recording.videos, strict=True)}
     skeleton = detected_skeleton(config.pose2d)
     by_hand = read_corrections(corrections_file(session, corrections), frame_counts, skeleton)
-    keypoints, outlines = find_guided(recording, config, progress)
-    poses2d = to_poses2d(recording, keypoints)
+    poses2d, outlines = find_keypoints(recording, config, progress)
     known = known_covariance(session, rig, config.rig_check.refine)
     poses = list(poses2d.values())
     clocks = recording.time_offsets

@@ -176,6 +176,19 @@ def test_reconstructing_from_whole_images(session: Path, estimator, truth: np.nd
         find_in_whole_images(session, PLAIN)
 
 
+def test_everybody_in_the_session(session: Path, estimator, truth: np.ndarray) -> None:
+    people = dataclasses.replace(PLAIN.reconstruct.people, count=None)
+    config = dataclasses.replace(PLAIN, reconstruct=dataclasses.replace(PLAIN.reconstruct, people=people))
+    result = pipeline.run(session, config)
+    _assert_near_truth(result.poses3d, truth)  # the performer, none the worse
+    assert Poses2D.load(session / "pose2d" / "cam01.npz").xy.shape[1] == 2
+    assert Poses3D.load(session / "pose3d.npz").xyz.shape[1] == result.poses3d.xyz.shape[1] == 2
+    # The same from the files.
+    np.testing.assert_array_equal(
+        pipeline.reconstruct_session(session, config, overwrite=True).poses3d.xyz, result.poses3d.xyz
+    )
+
+
 def test_refuses_to_overwrite(session: Path, estimator) -> None:
     pipeline.run(session, PLAIN)
     before = _contents(session)

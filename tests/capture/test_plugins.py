@@ -1,6 +1,7 @@
 """A camera plugin, the one of the documentation, against a simulated SDK of its maker."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from mv3d.capture import sources
 from mv3d.capture.addresses import CameraAddress
 from mv3d.capture.frames import CapturedFrame, DamagedFrame, SourceSettings
-from mv3d.capture.recorder import RecorderConfig, open_recorder
+from mv3d.capture.recorder import Recorder, RecorderConfig, open_recorder
 from mv3d.cli import main
 from mv3d.errors import CaptureError
 from mv3d.files.video import probe_video
@@ -26,7 +27,9 @@ class GenericException(Exception):
 
 
 class _Camera:
-    """Has the features of a camera of Basler as nodes with values, and 100 frames of 10 ms, the 5th of them spoilt."""
+    """Has the features of a camera of Basler as nodes with values; 100 frames/s until unplugged, the 5th spoilt."""
+
+    unplugged = threading.Event()
 
     def __init__(self, device) -> None:
         names = ("PixelFormat", "AcquisitionFrameRateEnable", "AcquisitionFrameRate", "ExposureAuto")
@@ -44,7 +47,7 @@ class _Camera:
         pass
 
     def RetrieveResult(self, timeout_ms, handling):
-        if self.frame >= 100:
+        if self.unplugged.wait(0.01):
             raise GenericException("timed out")
         image = np.full((SIZE[1], SIZE[0], 3), 60, np.uint8)
         draw_number(image, self.frame)
@@ -71,6 +74,7 @@ def _device(serial: str, busy: bool = False) -> SimpleNamespace:
 @pytest.fixture
 def basler(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Iterator[None]:
     package, pylon, genicam = ModuleType("pypylon"), ModuleType("pypylon.pylon"), ModuleType("pypylon.genicam")
+    _Camera.unplugged.clear()
     devices = [_device("123"), _device("456", busy=True)]
     factory = SimpleNamespace(EnumerateDevices=lambda: devices, CreateDevice=lambda device: device)
     pylon.TlFactory = SimpleNamespace(GetInstance=lambda: factory)  # type: ignore[attr-defined]
@@ -105,12 +109,18 @@ def test_frames_come_with_times_and_numbers() -> None:
 @pytest.mark.usefixtures("basler")
 def test_recorded_like_any_camera(tmp_path: Path) -> None:
     config = RecorderConfig(SourceSettings(timeout=0.5), reconnect=False, codec="ffv1")
+
+    def unplug(recorder: Recorder) -> bool:
+        if recorder.cameras[0].counts.written > 5:
+            _Camera.unplugged.set()
+        return False
+
     with open_recorder(tmp_path, [CameraAddress("top", "basler:123")], config) as recorder:
         recorder.start()
-        recorder.wait(20.0, lambda r: False)
+        recorder.wait(60.0, unplug)
         recorded = recorder.stop()
     assert "check its cable" in recorded.cameras[0].ended
-    assert recorded.cameras[0].frames > 0
+    assert recorded.cameras[0].frames > 5
     assert probe_video(tmp_path / "videos/top.mkv").size == SIZE
 
 
