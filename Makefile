@@ -18,7 +18,7 @@ demo: $(INSTALLED)  ## the whole chain on a real recording (ARGS=--synthetic nee
 
 test: lint  ## linter, format, types, all tests
 	@scripts/install_system_libraries.sh $(BIN)/python opencv-doc  # real pictures of chessboards
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile  # a file's tests share what is slow to make
 
 test-consumers: $(INSTALLED)  ## exports opened in Blender, OpenSim and the glTF validator, which it installs once
 	PIP_FLAGS="$(PIP_FLAGS)" scripts/install_consumers.sh $(BIN)/python

@@ -17,7 +17,7 @@ MADE = {
 SAID = {
     "01_calibrate_a_rig.py": "converged",
     "02_reconstruct_keypoints.py": "error ",
-    "03_is_it_any_good.py": "cam02 is inconsistent by 2",
+    "03_is_it_any_good.py": "cam02 is inconsistent by 1",
     "04_animate.py": "in the median",
     "05_several_people.py": "person 2 is walker",
 }

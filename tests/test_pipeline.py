@@ -375,7 +375,7 @@ def test_the_report_of_a_session(session: Path, estimator) -> None:
     result = pipeline.run(session, DRAWN)
     first = (session / "report.html").read_text(encoding="utf-8")
     (session / "report.html").unlink()
-    assert pipeline.report_session(session, DRAWN) == session / "report.html"
+    assert pipeline.report_session(session, DRAWN) == [session / "report.html"]
     again = (session / "report.html").read_text(encoding="utf-8")
     error = f"{np.nanmean(result.quality.left_out_px):.1f}"
     assert error in first
