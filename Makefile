@@ -8,7 +8,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-consumers lint format clean
+.PHONY: help demo test test-consumers docs lint format clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -24,6 +24,10 @@ test-consumers: $(INSTALLED)  ## exports opened in Blender, OpenSim and the glTF
 	PIP_FLAGS="$(PIP_FLAGS)" scripts/install_consumers.sh $(BIN)/python
 	$(BIN)/pytest tests/consumers
 
+docs: $(INSTALLED)  ## the documentation as a site, in site/
+	$(BIN)/python -m pip install --disable-pip-version-check -q $(PIP_FLAGS) -c constraints.txt -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 lint: $(INSTALLED)  ## linter, format and types without the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,7 +38,7 @@ format: $(INSTALLED)  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment, caches and the demo's results
-	rm -rf .venv .venv-consumers .pytest_cache .ruff_cache .hypothesis demo_session demo_synthetic
+	rm -rf .venv .venv-consumers .pytest_cache .ruff_cache .hypothesis demo_session demo_synthetic site
 	find mv3d calib tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt

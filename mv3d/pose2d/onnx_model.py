@@ -84,7 +84,7 @@ class OnnxPersonModel:
 
 def _session(path: Path, device: str):
     try:
-        import onnxruntime
+        import onnxruntime  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ConfigError("onnxruntime is not installed; pip install 'mv3d[onnx]'") from error
     if not path.is_file():

@@ -25,7 +25,7 @@ class OpenVinoEngine:
             ConfigError: OpenVINO is not installed.
         """
         try:
-            import openvino
+            import openvino  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ConfigError("OpenVINO is not installed; pip install 'mv3d[openvino]'") from error
         network = load_network(model, weights)
