@@ -14,6 +14,7 @@ from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.detection import detected_skeleton, find_keypoints
 from mv3d.errors import ConfigError, ReconstructionError, SessionError
+from mv3d.export.fitted import fitted_body
 from mv3d.export.options import ExportOptions
 from mv3d.export.registry import export_paths, export_poses
 from mv3d.files.calibration_uncertainty import known_covariance
@@ -28,12 +29,13 @@ from mv3d.files.skeleton_yaml import find_skeleton
 from mv3d.files.staging import written_together
 from mv3d.files.time_offsets import OffsetSource, TimeOffsets, session_offsets
 from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file
+from mv3d.motion.angles import joint_angles
 from mv3d.outputs import check_outputs, save_poses, session_name, stale_files, write_session_file
 from mv3d.pictures import draw, report, stills_of, write_verdict
 from mv3d.reconstruct.corrections import correction_notes
 from mv3d.reconstruct.views import reconstruct_views
 from mv3d.result import Result
-from mv3d.viz.figures import FORMATS, drawings, write_drawings
+from mv3d.viz.figures import FORMATS, Drawing, angle_drawings, drawings, write_drawings
 
 _IN_SYNC = TimeOffsets()
 
@@ -244,8 +246,10 @@ def report_session(
     if session.refined_rig.is_file():
         notes = (*notes, f"the cameras are those of {session.refined_rig.name}, corrected by the skeletons")
     shown = replace(result, poses3d=poses3d, notes=notes)
-    drawn = drawings(poses3d, shown.quality, shown.diagnosis)
-    files = write_drawings(drawn, plots, formats, overwrite=overwrite) if plots is not None else []
+    files = []
+    if plots is not None:
+        drawn = [*drawings(poses3d, shown.quality, shown.diagnosis), *_angle_drawings(poses3d)]
+        files = write_drawings(drawn, plots, formats, overwrite=overwrite)
     write_verdict(session.verdict, shown)
     report(
         session.report,
@@ -256,6 +260,15 @@ def report_session(
         {},
     )
     return [session.report, *files]
+
+
+def _angle_drawings(poses3d: Poses3D) -> list[Drawing]:
+    """Joint angles of the performer; none of bodies that have none, or of whom too little was measured."""
+    try:
+        angles = joint_angles(fitted_body(poses3d, 0))
+    except ReconstructionError:
+        return []
+    return angle_drawings(angles.names, angles.values, angles.timestamps)
 
 
 def load_reconstruction(root: str | Path) -> tuple[Session, Rig, Poses3D]:

@@ -216,11 +216,13 @@ def test_synthetic_demo(synthetic: tuple[Path, str]) -> None:
 def test_synthetic_demo_again(synthetic: tuple[Path, str], tell: Tell) -> None:
     """Into its own folder as often as one likes, into somebody else's never."""
     root, _ = synthetic
-    before = _contents(root)
+    before, first = _contents(root), Poses3D.load(root / "pose3d.npz").xyz
     done = _process("demo", "--synthetic", "--out", root, "--config", root.parent / "plain.yaml", "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert _contents(root).keys() == before.keys()
-    assert _contents(root)["pose3d.npz"] == before["pose3d.npz"], "the same every time"
+    again = Poses3D.load(root / "pose3d.npz").xyz
+    # The same every time but for rounding: a process that compiles its kernels is not one that finds them compiled.
+    np.testing.assert_allclose(again, first, rtol=0, atol=1e-6)
     line = tell("demo", "--out", root)
     assert "choose another folder with --out" in line
 

@@ -244,7 +244,7 @@ def _fail(error: Exception, *_: object, **__: object) -> None:
         ("mv3d.pipeline.export_poses", OSError(28, "No space left on device")),
         ("mv3d.pipeline.report", KeyboardInterrupt()),
         ("mv3d.pipeline.write_session_file", OSError(28, "No space left on device", "session.yaml")),
-        ("mv3d.pipeline.find_guided", VideoError("damaged in the middle")),
+        ("mv3d.pipeline.find_keypoints", VideoError("damaged in the middle")),
     ],
 )
 def test_a_run_that_fails_leaves_everything_as_it_was(

@@ -38,6 +38,7 @@ class Job:
         rig: the cameras, where known.
         poses2d: keypoints by camera name, where known.
         motions: of all people, for a format that holds them.
+        rotation_order: of angles in the file, where the format leaves it open.
     """
 
     poses: Poses3D
@@ -48,6 +49,7 @@ class Job:
     rig: Rig | None
     poses2d: Mapping[str, Poses2D] | None
     motions: tuple[Motion, ...] = ()
+    rotation_order: str = "ZXY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Format:
         constant_rate: whether it holds frames at a constant rate only.
         one_person: whether a file holds one person; each further person has a file.
         motion: whether it holds a moving body and not points.
+        retargets: whether the body can have the names and rest pose of another rig.
         check: raises FormatError where the format cannot hold the skeletons, or cannot be written here.
     """
 
@@ -74,6 +77,7 @@ class Format:
     constant_rate: bool = False
     one_person: bool = False
     motion: bool = False
+    retargets: bool = False
     check: Callable[[Poses3D], None] | None = None
 
     def placement(self, name: str, options: ExportOptions, up: tuple[float, float, float]) -> Placement:
@@ -103,7 +107,7 @@ def _c3d(job: Job) -> None:
 
 
 def _bvh(job: Job) -> None:
-    write_bvh(job.path, job.motions[job.person], job.placement)
+    write_bvh(job.path, job.motions[job.person], job.placement, order=job.rotation_order)
 
 
 def _angles(job: Job) -> None:
@@ -129,7 +133,9 @@ FORMATS = {
     "csv_tidy": Format("{name}_tidy.csv", lambda job: write_tidy_csv(job.poses, job.path, job.placement)),
     "json": Format("{name}.json", lambda job: write_json(job.poses, job.path, job.placement)),
     "npz": Format("{name}.npz", _npz, fixed=True),
-    "bvh": Format("{name}.bvh", _bvh, axes="y_up", units="cm", constant_rate=True, one_person=True, motion=True),
+    "bvh": Format(
+        "{name}.bvh", _bvh, axes="y_up", units="cm", constant_rate=True, one_person=True, motion=True, retargets=True
+    ),
     "glb": Format(
         "{name}.glb", lambda job: write_glb(job.motions, job.path, job.placement), axes="y_up", fixed=True, motion=True
     ),

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mv3d.errors import ConfigError
+from mv3d.motion.filters import FilterConfig
+from mv3d.motion.retarget import RETARGETS
 
 Axes = Literal["auto", "world", "y_up", "z_up"]
 Units = Literal["auto", "m", "cm", "mm"]
@@ -28,15 +30,25 @@ class ExportOptions:
             axis; "auto" is what readers of the format expect.
         units: unit of length; "auto" is what readers of the format expect.
         fps: frames per second; the frames are interpolated at that rate. None keeps the frames.
+        filter: run over the points before anything is written of them; None leaves them as they were reconstructed.
+        retarget: another rig whose joint names and rest pose BVH files have: mixamo, unreal or rigify.
+        rotation_order: of the angles in BVH files, first turn first.
     """
 
     axes: Axes = "auto"
     units: Units = "auto"
     fps: float | None = None
+    filter: FilterConfig | None = None
+    retarget: str | None = None
+    rotation_order: str = "ZXY"
 
     def __post_init__(self) -> None:
         if self.fps is not None and not (math.isfinite(self.fps) and 0 < self.fps <= 10_000):
             raise ConfigError(f"fps is {self.fps:g}; a number above 0 and up to 10000 is wanted")
+        if sorted(self.rotation_order) != ["X", "Y", "Z"]:
+            raise ConfigError(f"rotation order {self.rotation_order!r} is none; X, Y and Z in some order are wanted")
+        if self.retarget is not None and self.retarget not in RETARGETS:
+            raise ConfigError(f"there is no rig {self.retarget!r}; there are {', '.join(RETARGETS)}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,9 @@ from mv3d.export.labels import person_path
 from mv3d.export.options import ExportOptions
 from mv3d.export.timing import is_regular, nominal_rate, resample_poses
 from mv3d.files.writing import check_output_folder
+from mv3d.motion.filters import filtered_poses
 from mv3d.motion.resample import resampled
+from mv3d.motion.retarget import retargeted
 from mv3d.reconstruct.gravity import up_direction
 
 __all__ = ["EXPORT_FORMATS", "ExportOptions", "export_jobs", "export_paths", "export_poses"]
@@ -78,6 +80,10 @@ def export_jobs(
             f"{name}: the skeleton has no {'person' if frames else 'frames'}, so there is nothing to export"
         )
     options = options or ExportOptions()
+    if options.retarget is not None and not any(FORMATS[format].retargets for format in formats):
+        raise ConfigError(f"the names of {options.retarget} are for BVH files; add bvh to the formats")
+    if options.filter is not None:
+        poses3d = filtered_poses(poses3d, options.filter)
     up = up_direction(rig) if rig is not None else None
     placements = [FORMATS[format].placement(format, options, _Z if up is None else tuple(up)) for format in formats]
     for check in {entry.check for entry in map(FORMATS.__getitem__, formats) if entry.check is not None}:
@@ -89,9 +95,13 @@ def export_jobs(
         if rate is None and entry.constant_rate and not is_regular(poses3d.timestamps):
             rate = nominal_rate(poses3d.timestamps)
         moving = shown.motions(rate) if entry.motion else ()
+        if entry.retargets and options.retarget is not None:
+            moving = tuple(retargeted(motion, options.retarget) for motion in moving)
         poses = poses3d if entry.motion else shown.poses(rate)
         for person, path in enumerate(export_paths(out_dir, [format], name, people)):
-            jobs.append((format, Job(poses, person, path, name, placement, rig, poses2d, moving)))
+            jobs.append(
+                (format, Job(poses, person, path, name, placement, rig, poses2d, moving, options.rotation_order))
+            )
     return jobs
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from mv3d.data.diagnosis import Diagnosis
@@ -44,6 +45,16 @@ def drawings(poses3d: Poses3D, quality: Quality, diagnosis: Diagnosis | None = N
         return []
     poses3d, quality = _thinned(poses3d, quality)
     return [*_of_faults(poses3d, quality), *_of_clocks(quality, diagnosis), *_of_movement(poses3d, quality)]
+
+
+def angle_drawings(
+    names: tuple[str, ...], values: Float[np.ndarray, "frame angle"], timestamps: Float[np.ndarray, " frame"]
+) -> list[Drawing]:
+    """The figure of joint angles (rad), which a fitted body has; none where nothing is flexed."""
+    if not motion_plots.has_angles(names):
+        return []
+    note = "Flexions of the fitted body; left and right in their colours."
+    return [Drawing("angles", "Joint angles", note, lambda: motion_plots.joint_angles(names, values, timestamps))]
 
 
 def write_drawings(

@@ -63,3 +63,40 @@ def joint_speed(poses3d: Poses3D) -> Float[np.ndarray, "frame joint"]:
     if not poses3d.xyz.shape[1] or len(poses3d) < 2:
         return np.full((len(poses3d), len(poses3d.skeleton)), np.nan)
     return np.linalg.norm(np.gradient(poses3d.xyz[:, 0], poses3d.timestamps, axis=0), axis=-1)
+
+
+# What is looked at first: title, and the part of the name behind the side.
+_PLOTTED_ANGLES = (
+    ("Hip flexion", "Hip_flexion"),
+    ("Knee flexion", "Knee_flexion"),
+    ("Ankle dorsiflexion", "Ankle_dorsiflexion"),
+    ("Shoulder elevation", "Shoulder_elevation"),
+    ("Elbow flexion", "Elbow_flexion"),
+)
+
+
+def has_angles(names: tuple[str, ...]) -> bool:
+    """Whether any of the angles that are drawn is among these."""
+    return any(side + part in names for _, part in _PLOTTED_ANGLES for side in "LR")
+
+
+def joint_angles(
+    names: tuple[str, ...], values: Float[np.ndarray, "frame angle"], timestamps: Float[np.ndarray, " frame"]
+) -> Figure:
+    """Flexions of both sides over time.
+
+    Args:
+        names: of the angles, e.g. "RKnee_flexion".
+        values: rad.
+        timestamps: s.
+    """
+    shown = [(title, part) for title, part in _PLOTTED_ANGLES if {"L" + part, "R" + part} & set(names)]
+    figure = empty_figure("Joint angles", 1.2 + 1.3 * len(shown))
+    axes = np.ravel(np.asarray(figure.subplots(len(shown), 1, sharex=True)))
+    for (title, part), ax in zip(shown, axes, strict=True):
+        for side in "LR":
+            if side + part in names:
+                degrees = np.degrees(values[:, names.index(side + part)])
+                ax.plot(timestamps, degrees, lw=1.4, color=unit(PAPER.of(side_of(side + part))))
+        style(ax, title, "time (s)" if ax is axes[-1] else "", "degrees")
+    return figure

@@ -11,6 +11,7 @@ from mv3d.data.skeletons import COCO_18
 from mv3d.errors import ConfigError, FormatError, ReconstructionError, SessionError
 from mv3d.export.readback_gltf import read_glb_motions
 from mv3d.export.registry import EXPORT_FORMATS, ExportOptions, export_paths, export_poses
+from mv3d.motion.filters import FilterConfig, filtered_poses
 from mv3d.synthetic.performer import walking_person
 
 # Those that need no other program.
@@ -120,3 +121,32 @@ def test_a_person_who_was_never_measured(tmp_path, poses):
     with pytest.raises(ReconstructionError, match="no body to fit"):
         export_poses(gone, tmp_path / "new", ["csv", "glb"], "walk")
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_names_and_rest_of_another_rig_in_bvh(tmp_path, dance, poses):
+    options = ExportOptions(retarget="mixamo", rotation_order="XYZ")
+    said = []
+    (path,) = export_poses(poses, tmp_path, ("bvh",), "walk", options=options, motions=[dance], check=said.append)
+    text = path.read_text()
+    assert "mixamorig:Hips" in text or "Hips" in text
+    assert "Xrotation Yrotation Zrotation" in text
+    assert "largest differences" in said[0]
+    with pytest.raises(ConfigError, match="for BVH files; add bvh"):
+        export_poses(poses, tmp_path, ("csv",), "walk", options=options)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"retarget": "poser"}, "there is no rig 'poser'"), ({"rotation_order": "XXZ"}, "rotation order")],
+)
+def test_options_that_do_not_exist(wrong, words):
+    with pytest.raises(ConfigError, match=words):
+        ExportOptions(**wrong)
+
+
+def test_a_filter_is_run_over_the_points_first(tmp_path, poses):
+    config = FilterConfig("butterworth", 3.0)
+    (path,) = export_poses(poses, tmp_path, ("npz",), "walk", options=ExportOptions(filter=config))
+    written = Poses3D.load(path).xyz
+    np.testing.assert_array_equal(written, filtered_poses(poses, config).xyz)
+    assert not np.array_equal(written, poses.xyz)

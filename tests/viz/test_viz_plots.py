@@ -11,7 +11,7 @@ from mv3d.data.poses import MISSING
 from mv3d.data.skeletons import COCO_18
 from mv3d.errors import SessionError
 from mv3d.viz import motion_plots, plots
-from mv3d.viz.figures import drawings, write_drawings
+from mv3d.viz.figures import angle_drawings, drawings, write_drawings
 from mv3d.viz.worst_moments import worst_moments
 
 
@@ -205,3 +205,15 @@ def test_bones_of_an_animal_are_named_without_their_side(scenario) -> None:
     bones = (("left_elbow", "left_paw"), ("right_elbow", "right_paw"), ("withers", "rump"), ("L_hip", "L_knee"))
     few = replace(scenario.quality, bones=bones)
     assert list(plots._bone_pairs(few)) == ["elbow to paw", "withers to rump", "hip to knee"]
+
+
+def test_joint_angles_are_drawn_where_there_are_any() -> None:
+    times = np.arange(50) / 50
+    names = ("Pelvis_rotation_left", "RKnee_flexion", "LKnee_flexion", "RHip_flexion")
+    values = np.deg2rad(np.stack([0 * times, 60 * times, 30 * times, 10 * times], axis=1))
+    (drawing,) = angle_drawings(names, values, times)
+    figure = drawing.draw()
+    titles = [ax.get_title(loc="left") or ax.get_title() for ax in figure.axes]
+    assert titles == ["Hip flexion", "Knee flexion"]
+    assert sorted(line.get_ydata()[-1] for line in figure.axes[1].lines) == pytest.approx([29.4, 58.8])
+    assert angle_drawings(names[:1], values[:, :1], times) == []
