@@ -31,6 +31,11 @@ class PersonTrack:
         """Frames in which two views or more see the person."""
         return int((np.sum(self.detections >= 0, axis=1) >= 2).sum())
 
+    @property
+    def clarity(self) -> float:
+        """Views beyond the one and a half that agree by themselves, summed over frames: a bystander has few."""
+        return float(np.maximum(np.sum(self.detections >= 0, axis=1) - 1.5, 0).sum())
+
 
 def select_people(
     rig: Rig,
@@ -58,7 +63,7 @@ def track_people(
     """Follow everybody through the frames.
 
     Returns:
-        At most `config.count` people, those who are seen most first.
+        At most `config.count` people, those whom most views see for longest first.
 
     Raises:
         ReconstructionError: nobody is seen by two views for long enough.
@@ -76,7 +81,7 @@ def track_people(
         first_moments = tracks.pop(new, None)
         if first_moments is not None:
             tracks[old] = np.where(tracks[old] >= 0, tracks[old], first_moments)
-    people = sorted((PersonTrack(tracks[p]) for p in confirmed if p in tracks), key=lambda track: -track.seen)
+    people = sorted((PersonTrack(tracks[p]) for p in confirmed if p in tracks), key=lambda track: -track.clarity)
     if not people:
         raise ReconstructionError(
             "no person is seen by two cameras at once; check the videos and the rig's calibration"

@@ -71,7 +71,21 @@ def test_every_detection_is_used_once(crowd: Crowd):
 def test_the_clearest_come_first_and_no_more_than_asked(crowd: Crowd):
     tracks = track_people(RIG, BODY_25, frames_of(crowd), crowd.timestamps, PeopleConfig(count=2))
     assert len(tracks) == 2
-    assert tracks[0].seen >= tracks[1].seen
+    assert tracks[0].clarity >= tracks[1].clarity
+
+
+def test_a_bystander_whom_two_cameras_see_does_not_come_first(crowd: Crowd):
+    frames = frames_of(crowd)
+    for f, (xy, score) in enumerate(frames):  # walker 2 is out of the picture of three of the five
+        for v in (2, 3, 4):
+            slots = np.flatnonzero(crowd.person[RIG.names[v]][f] >= 0)
+            kept = crowd.person[RIG.names[v]][f][slots] != 2
+            xy[v], score[v] = xy[v][kept], score[v][kept]
+    tracks = track_people(RIG, BODY_25, frames, crowd.timestamps, PeopleConfig(count=None))
+    assert [track.clarity for track in tracks] == sorted((track.clarity for track in tracks), reverse=True)
+    last = tracks[-1]
+    assert (last.detections[:, 2:] < 0).mean() > 0.95
+    assert last.seen > 200
 
 
 def test_a_person_who_comes_back_keeps_the_number():
