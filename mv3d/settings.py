@@ -22,7 +22,7 @@ class Settings:
         device: where the network runs: auto, cpu, cuda, cuda:1, ...
         hands: look at hands as well; needs the network hand_21 (`mv3d models add`).
         face: look at faces as well; needs the network face_70.
-        mode: sequence smooths over time, frame keeps every frame's own triangulation.
+        mode: sequence smooths over time, frame keeps every frame's own triangulation, causal smooths by the past alone.
         people: how many people: a number, or all; 1 is the performer.
         refine_rig: correct the cameras by the skeletons before the reconstruction, in cameras.refined.yaml:
             image-shift, extrinsics or focal.
@@ -36,7 +36,7 @@ class Settings:
     device: str | None = None
     hands: bool = False
     face: bool = False
-    mode: Literal["frame", "sequence"] | None = None
+    mode: Literal["frame", "sequence", "causal"] | None = None
     people: int | Literal["all"] | None = None
     refine_rig: Literal["image-shift", "extrinsics", "focal"] | None = None
     allow_empty_views: bool = False

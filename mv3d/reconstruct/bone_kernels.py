@@ -6,6 +6,8 @@ from numba import njit, prange
 from mv3d.geometry.triangulation_kernels import solve_3x3
 
 _SHORTEST = 1e-6
+# Weak pull to where a joint is, 1/m^2 (a sigma of 30 m): keeps one without observations from being singular.
+_RIDGE = 1e-3
 
 
 @njit(cache=True, parallel=True)
@@ -100,3 +102,61 @@ def pass_messages(order, ends, direction, weight, ridge, H):
             for r in range(3):
                 for s in range(3):
                     H[b, f, r, s] += down * u[r] * u[s]
+
+
+@njit(cache=True)
+def _quadratic(H, u, b):
+    """u^T H^-1 u and u^T H^-1 b, with the ridge; an infinite variance where H is singular."""
+    M, x = np.empty((3, 3)), np.empty(3)
+    for r in range(3):
+        for s in range(3):
+            M[r, s] = H[r, s] + (_RIDGE if r == s else 0.0)
+    if not solve_3x3(M, u, x):
+        return np.inf, 0.0
+    return u[0] * x[0] + u[1] * x[1] + u[2] * x[2], b[0] * x[0] + b[1] * x[1] + b[2] * x[2]
+
+
+@njit(cache=True)
+def _tell(H, b, u, weight, wanted):
+    """Add the scalar measurement u . step = wanted of this weight."""
+    for r in range(3):
+        b[r] += weight * wanted * u[r]
+        for s in range(3):
+            H[r, s] += weight * u[r] * u[s]
+
+
+@njit(cache=True)
+def measure_along_bones(x, active, order, ends, length, tau2, scale2, H, b):
+    """Add to H and b (joint, 3, 3 and 3) what every joint learns of its step through the bones' tree.
+
+    order (bone,): from the leaves to the root; ends[i] = (parent, child). Up the tree, then down, each message without
+    what its receiver said before. Bones that are off by more than sqrt(scale2) of their tau lose their hold.
+    """
+    bones = len(order)
+    up, wanted, u = np.zeros(bones), np.zeros(bones), np.zeros((len(length), 3))
+    error, weight = np.zeros(len(length)), np.zeros(len(length))
+    for n in range(bones):
+        i = order[n]
+        a, c = ends[i, 0], ends[i, 1]
+        if not (active[a] and active[c]):
+            continue
+        now = np.sqrt((x[a, 0] - x[c, 0]) ** 2 + (x[a, 1] - x[c, 1]) ** 2 + (x[a, 2] - x[c, 2]) ** 2)
+        if not now > _SHORTEST:
+            continue
+        for k in range(3):
+            u[i, k] = (x[a, k] - x[c, k]) / now
+        error[i] = now - length[i]
+        robust = scale2 * tau2[i] / (scale2 * tau2[i] + error[i] ** 2)
+        weight[i] = robust * robust / tau2[i]
+        variance, mean = _quadratic(H[c], u[i], b[c])
+        up[n], wanted[n] = 1 / (1 / weight[i] + variance), mean - error[i]
+        _tell(H[a], b[a], u[i], up[n], wanted[n])
+    rest, left = np.empty((3, 3)), np.empty(3)
+    for n in range(bones - 1, -1, -1):
+        i = order[n]
+        a, c = ends[i, 0], ends[i, 1]
+        if weight[i] > 0:
+            rest[:], left[:] = H[a], b[a]
+            _tell(rest, left, u[i], -up[n], wanted[n])
+            variance, mean = _quadratic(rest, u[i], left)
+            _tell(H[c], b[c], u[i], 1 / (1 / weight[i] + variance), mean + error[i])

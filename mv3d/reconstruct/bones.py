@@ -1,13 +1,12 @@
 """Bones: measured on trajectories, how constant they are by evidence, and the tree through which they inform."""
 
 from collections import deque
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from mv3d.reconstruct import bone_kernels
-from mv3d.reconstruct.trajectories import RIDGE, Bones
+from mv3d.reconstruct.trajectories import RIDGE, Bones, no_bones
 
 # No detector and no skin keeps a joint's distance to better than this, m; below it nothing is gained.
 _STIFFEST_M = 0.002
@@ -55,14 +54,21 @@ def informed(
 
     What the others' motion knows is left out, so the covariance errs on the wide side.
     """
-    tree = _spanning_tree(bones.ends, len(x))
+    tree, order = tree_of(bones, len(x))
     out = H.copy()
-    if len(tree):
-        part = replace(bones, ends=bones.ends[tree], length=bones.length[tree], sigma=bones.sigma[tree])
-        direction, _, weight = part.rows(x)
-        oriented, order = _oriented(part.ends)
-        bone_kernels.pass_messages(order, oriented, direction, weight, RIDGE, out)
+    if len(order):
+        direction, _, weight = tree.rows(x)
+        bone_kernels.pass_messages(order, tree.ends, direction, weight, RIDGE, out)
     return out
+
+
+def tree_of(bones: Bones, joints: int) -> tuple[Bones, Int[np.ndarray, " bone"]]:
+    """The bones that close no loop, their ends as (parent, child), and their order from the leaves to the roots."""
+    tree = _spanning_tree(bones.ends, joints)
+    if not tree:
+        return no_bones(), np.zeros(0, np.int64)
+    oriented, order = _oriented(bones.ends[tree])
+    return Bones(oriented, bones.length[tree], bones.sigma[tree]), order
 
 
 def _spanning_tree(ends: Int[np.ndarray, "bone 2"], joints: int) -> list[int]:

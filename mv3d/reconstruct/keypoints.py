@@ -124,7 +124,7 @@ def reconstruct_keypoints(rig: Rig, keypoints: Keypoints, config: ReconstructCon
     check_views(rig, keypoints.xy, keypoints.score, keypoints.by_hand, config.allow_empty_views)
     poses = _reconstruct(rig, keypoints, config)
     peaks_xy, peaks_score = keypoints.peaks_xy, keypoints.peaks_score
-    if peaks_xy is None or peaks_score is None or config.mode == "frame":
+    if peaks_xy is None or peaks_score is None or config.mode != "sequence":
         return poses, keypoints
     first = poses
     for _ in range(config.reassociation_rounds):

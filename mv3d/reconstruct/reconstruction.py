@@ -11,6 +11,8 @@ from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
 from mv3d.errors import ReconstructionError
 from mv3d.reconstruct.association import AssociationConfig
+from mv3d.reconstruct.causal_model import CausalConfig, Learning
+from mv3d.reconstruct.causal_recording import filter_recording
 from mv3d.reconstruct.noise import Noise, measure_noise
 from mv3d.reconstruct.observations import Observations, observe
 from mv3d.reconstruct.people import PeopleConfig
@@ -21,7 +23,7 @@ from mv3d.reconstruct.sequence_model import SequenceModel
 from mv3d.reconstruct.sides import repaired_observations
 from mv3d.reconstruct.windows import Window, WindowConfig, joined, sample, windows
 
-Mode = Literal["frame", "sequence"]
+Mode = Literal["frame", "sequence", "causal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class ReconstructConfig:
     """From keypoints to the 3D skeleton.
 
     Attributes:
-        mode: "sequence" smooths over time; "frame" keeps every frame's own triangulation.
+        mode: "sequence" smooths over time; "frame" keeps every frame's own triangulation; "causal" smooths by the past
+            alone, as a live run does.
         max_gap_s: joints seen by fewer than two agreeing views are filled over gaps up to this long (sequence mode).
         max_fill_sigma_m: and only where motion and remaining views hold them at least this well.
         reassociation_rounds: how often joints are matched anew to candidate peaks, where the 2D stage kept them.
@@ -40,6 +43,7 @@ class ReconstructConfig:
         triangulation: robust triangulation.
         sequence: smoothing.
         windows: how long recordings are cut.
+        causal: the filter of the mode "causal".
     """
 
     mode: Mode = "sequence"
@@ -53,6 +57,7 @@ class ReconstructConfig:
     triangulation: TriangulationConfig = field(default_factory=TriangulationConfig)
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
+    causal: CausalConfig = field(default_factory=CausalConfig)
 
 
 def reconstruct_person(
@@ -80,9 +85,19 @@ def reconstruct_person(
     """
     learnt = _learn(rig, skeleton, xy, score, timestamps, config, delay)
 
+    filtered = None
+    if config.mode == "causal":
+        learning = Learning(config.triangulation, config.sequence)
+        filtered = filter_recording(rig, skeleton, xy, score, timestamps, config.causal, learning, delay)
+
     def part(window: Window) -> tuple[Poses3D, slice]:
         frames = window.solved
         observations = observe(rig, xy[frames], score[frames], learnt.typical_score)
+        if filtered is not None:
+            own = filtered.of(frames)
+            per_frame = triangulate_frames(observations, config.triangulation, learnt.noise)
+            found = own.xyz, own.covariance, own.state, timestamps[frames]
+            return _as_poses(observations, per_frame, skeleton, *found, config), window.kept
         late = None if delay is None else delay[frames]
         return _solved(observations, skeleton, timestamps[frames], learnt, config, late), window.kept
 
@@ -113,7 +128,7 @@ def _learn(
     frames, starts = sample(len(timestamps), config.windows)
     observations = observe(rig, xy[frames], score[frames])
     noise = measure_noise(observations, config.triangulation.noise)
-    if config.mode == "frame":
+    if config.mode != "sequence":
         return _Learnt(observations.typical_score, noise, None)
     per_frame = triangulate_frames(observations, config.triangulation, noise)
     late = None if delay is None else delay[frames]
