@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mv3d.capture.frames import CapturedFrame, DamagedFrame, SourceInfo, SourceSettings
-from mv3d.capture.jpeg import jpeg_size
+from mv3d.capture.frames import CapturedFrame, DamagedFrame, SourceInfo, SourceSettings, jpeg_frame
+from mv3d.capture.running_camera import RunningCamera
 from mv3d.errors import CaptureError
 
 _BACKENDS = {"Linux": cv2.CAP_V4L2, "Darwin": cv2.CAP_AVFOUNDATION, "Windows": cv2.CAP_MSMF}
@@ -23,7 +23,7 @@ _SAME_CLOCK = 5.0
 OpenCapture = Callable[..., cv2.VideoCapture]
 
 
-class DeviceSource:
+class DeviceSource(RunningCamera):
     """A camera that the operating system knows."""
 
     def __init__(
@@ -47,7 +47,11 @@ class DeviceSource:
             )
         self._set_picture(settings)
         self._set_controls(settings)
-        self._first: CapturedFrame | None = self._first_frame()
+        self._first = self._awaited(
+            settings.timeout,
+            f"camera {device}: opens, but gives no picture within {settings.timeout:g} s; another program uses it,"
+            " or it lists no such size and rate (see `mv3d cameras`)",
+        )
         codec = "mjpeg" if isinstance(self._first.data, bytes) else "image"
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self._info = SourceInfo(
@@ -57,21 +61,6 @@ class DeviceSource:
             settings=self._read_back(),
             notes=self._notes(settings),
         )
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the camera does, which need not be what was asked."""
-        return self._info
-
-    def start(self, at: float) -> None:
-        """Nothing to do: a camera runs by itself."""
-
-    def read(self) -> CapturedFrame | DamagedFrame | None:
-        """The next frame; raises CaptureError when the camera is gone."""
-        if self._first is not None:
-            frame, self._first = self._first, None
-            return frame
-        return self._next()
 
     def close(self) -> None:
         """Let go of the camera."""
@@ -115,31 +104,13 @@ class DeviceSource:
             if value is not None:
                 self._capture.set(control, value)
 
-    def _first_frame(self) -> CapturedFrame:
-        deadline = time.monotonic() + self._timeout
-        try:
-            while time.monotonic() < deadline:
-                if isinstance(frame := self._next(), CapturedFrame):
-                    return frame
-        except CaptureError:
-            pass
-        self._capture.release()
-        raise CaptureError(
-            f"camera {self._device}: opens, but gives no picture within {self._timeout:g} s; another program uses it,"
-            " or it lists no such size and rate (see `mv3d cameras`)"
-        )
-
     def _frame(self, image: np.ndarray) -> CapturedFrame | DamagedFrame:
         arrival = time.monotonic()
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         device_time = stamp if abs(arrival - stamp) < _SAME_CLOCK else None
         if image.ndim == 3:
             return CapturedFrame(arrival, image, (image.shape[1], image.shape[0]), device_time=device_time)
-        data = image.tobytes()
-        size = jpeg_size(data)
-        if size is None:
-            return DamagedFrame(arrival, f"{len(data)} bytes that are no whole JPEG")
-        return CapturedFrame(arrival, data, size, device_time=device_time)
+        return jpeg_frame(arrival, image.tobytes(), device_time)
 
     def _read_back(self) -> dict[str, str]:
         names = {

@@ -6,6 +6,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from mv3d.capture.jpeg import jpeg_size
+
 Codec = Literal["mjpeg", "h264", "image"]
 
 
@@ -91,6 +93,14 @@ class DamagedFrame:
 
     arrival: float
     reason: str
+
+
+def jpeg_frame(arrival: float, data: bytes, device_time: float | None) -> CapturedFrame | DamagedFrame:
+    """A JPEG as a frame, or as damage where it is none or cut short."""
+    size = jpeg_size(data)
+    if size is None:
+        return DamagedFrame(arrival, f"{len(data)} bytes that are no whole JPEG")
+    return CapturedFrame(arrival, data, size, device_time=device_time)
 
 
 @runtime_checkable

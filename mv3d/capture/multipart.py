@@ -11,8 +11,9 @@ import urllib.request
 from http.client import HTTPException, HTTPResponse
 
 from mv3d.capture.addresses import credentials, without_password
-from mv3d.capture.frames import CapturedFrame, DamagedFrame, SourceInfo, SourceSettings
+from mv3d.capture.frames import CapturedFrame, DamagedFrame, SourceInfo, SourceSettings, jpeg_frame
 from mv3d.capture.jpeg import jpeg_size
+from mv3d.capture.running_camera import RunningCamera
 from mv3d.errors import CaptureError
 
 _CHUNK = 1 << 16
@@ -25,7 +26,7 @@ class NotMultipart(Exception):
     """The address answers, but not with pictures pushed one by one."""
 
 
-class MultipartSource:
+class MultipartSource(RunningCamera):
     """Pictures pushed over HTTP."""
 
     def __init__(self, url: str, settings: SourceSettings) -> None:
@@ -46,29 +47,8 @@ class MultipartSource:
         self._marker = b"--" + found.group(1).strip().lstrip("-").encode() if found else b"\r\n--"
         self._buffer = bytearray(b"" if found else b"\r\n")
         self._deadline = time.monotonic() + settings.timeout
-        self._first: CapturedFrame | None = self._first_frame()
-        self._info = SourceInfo("mjpeg", self._first.size)
-
-    @property
-    def info(self) -> SourceInfo:
-        """Size of the first picture; the stream states no rate."""
-        return self._info
-
-    def start(self, at: float) -> None:
-        """Nothing to do: a camera runs by itself."""
-
-    def read(self) -> CapturedFrame | DamagedFrame | None:
-        """The next picture; raises CaptureError when the connection ends or stalls."""
-        if self._first is not None:
-            frame, self._first = self._first, None
-            return frame
-        self._deadline = time.monotonic() + self._timeout
-        try:
-            return self._next_part()
-        except TimeoutError as error:
-            raise CaptureError(f"{self._shown}: no picture for {self._timeout:g} s") from error
-        except (OSError, HTTPException, ValueError) as error:
-            raise CaptureError(f"{self._shown}: the connection broke ({_reason(error)})") from error
+        self._first = self._first_frame()
+        self._info = SourceInfo("mjpeg", self._first.size)  # the stream states no rate
 
     def close(self) -> None:
         """End the connection."""
@@ -104,6 +84,15 @@ class MultipartSource:
         self._response.close()
         raise CaptureError(f"{self._shown}: answers, but sends no picture within {self._timeout:g} s; check the camera")
 
+    def _next(self) -> CapturedFrame | DamagedFrame:
+        self._deadline = time.monotonic() + self._timeout
+        try:
+            return self._next_part()
+        except TimeoutError as error:
+            raise CaptureError(f"{self._shown}: no picture for {self._timeout:g} s") from error
+        except (OSError, HTTPException, ValueError) as error:
+            raise CaptureError(f"{self._shown}: the connection broke ({_reason(error)})") from error
+
     def _next_part(self) -> CapturedFrame | DamagedFrame:
         skipped = self._skip_to_marker()
         if skipped.strip():
@@ -112,10 +101,7 @@ class MultipartSource:
         length = re.search(rb"^content-length:\s*(\d+)", headers, re.IGNORECASE | re.MULTILINE)
         stamp = re.search(rb"^x-timestamp:\s*(\d+\.?\d*)", headers, re.IGNORECASE | re.MULTILINE)
         data = self._take_stated(int(length.group(1))) if length else self._take_to_end()
-        arrival, size = time.monotonic(), jpeg_size(data)
-        if size is None:
-            return DamagedFrame(arrival, f"{len(data)} bytes that are no whole JPEG")
-        return CapturedFrame(arrival, data, size, device_time=float(stamp.group(1)) if stamp else None)
+        return jpeg_frame(time.monotonic(), data, float(stamp.group(1)) if stamp else None)
 
     def _skip_to_marker(self) -> bytes:
         """Drop everything up to the next boundary, which stays; return what was dropped."""

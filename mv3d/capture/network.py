@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 from mv3d.capture import h264
 from mv3d.capture.addresses import without_password
 from mv3d.capture.frames import CapturedFrame, DamagedFrame, SourceInfo, SourceSettings
+from mv3d.capture.running_camera import RunningCamera
 from mv3d.errors import CaptureError
 
 # Nothing but streams: an address must not make FFmpeg open files of this machine.
@@ -25,7 +26,7 @@ _OPTIONS = {
 }
 
 
-class NetworkSource:
+class NetworkSource(RunningCamera):
     """A stream of packets; MJPEG and H.264 are handed on as they are, anything else is decoded."""
 
     def __init__(self, url: str, settings: SourceSettings) -> None:
@@ -44,25 +45,13 @@ class NetworkSource:
         packed = context.name == "mjpeg" or (context.name == "h264" and not context.has_b_frames)
         self._codec = context.name if packed else "image"
         self._private = h264.configuration(bytes(context.extradata or b"")) if self._codec == "h264" else b""
-        self._first: CapturedFrame | None = self._first_frame()
+        self._first = self._awaited(
+            self._timeout,
+            f"{self._shown}: answers, but sends no video within {self._timeout:g} s; check the camera",
+        )
         rate = self._stream.guessed_rate or self._stream.average_rate
         fps = float(rate) if rate and rate < 1000 else None
         self._info = SourceInfo(self._codec, self._first.size, fps, self._private)  # type: ignore[arg-type]
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the stream announced."""
-        return self._info
-
-    def start(self, at: float) -> None:
-        """Nothing to do: a camera runs by itself."""
-
-    def read(self) -> CapturedFrame | DamagedFrame | None:
-        """The next frame; raises CaptureError when the stream ends or stalls."""
-        if self._first is not None:
-            frame, self._first = self._first, None
-            return frame
-        return self._next()
 
     def close(self) -> None:
         """End the connection."""
@@ -78,17 +67,6 @@ class NetworkSource:
             container.close()
             raise CaptureError(f"{self._shown}: a stream without video; check the path")
         return container, container.streams.video[0]
-
-    def _first_frame(self) -> CapturedFrame:
-        deadline = time.monotonic() + self._timeout
-        try:
-            while time.monotonic() < deadline:
-                if isinstance(frame := self._next(), CapturedFrame):
-                    return frame
-        except CaptureError:
-            pass
-        self._container.close()
-        raise CaptureError(f"{self._shown}: answers, but sends no video within {self._timeout:g} s; check the camera")
 
     def _next(self) -> CapturedFrame | DamagedFrame:
         if self._decoded:
