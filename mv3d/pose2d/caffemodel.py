@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mv3d.errors import FormatError
-from mv3d.pose2d.wire import WireError, fields, number_of, raw_bytes, refuse, text_of, varints
+from mv3d.pose2d.wire import fields, number_of, raw_bytes, read_message, refuse, text_of, varints
 
 # The largest published pose network has 209 MB.
 _MAX_BYTES = 512 * 2**20
@@ -35,17 +34,10 @@ def read_caffemodel(path: str | Path) -> Blobs:
     Raises:
         FormatError: missing, too large, or not a Caffe net with weights.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise FormatError(f"{path}: larger than {_MAX_BYTES >> 20} MB; pass the weights of a pose network")
-        data = memoryview(path.read_bytes())
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror}); pass a .caffemodel file") from error
-    try:
-        return _net(data)
-    except WireError as error:
-        raise FormatError(f"{path}: not a Caffe weight file ({error}); fetch the file again") from error
+    return read_message(
+        path, _net, _MAX_BYTES,
+        kind="a Caffe weight file", file="a .caffemodel file", network="the weights of a pose network",
+    )  # fmt: skip
 
 
 def _net(data: memoryview) -> Blobs:

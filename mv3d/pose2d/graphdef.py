@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mv3d.errors import FormatError
-from mv3d.pose2d.wire import WireError, fields, number_of, raw_bytes, refuse, text_of, varints
+from mv3d.pose2d.wire import fields, number_of, raw_bytes, read_message, refuse, text_of, varints
 
 # Published pose networks take 8 to 210 MB; anything far beyond is not one.
 _MAX_BYTES = 512 * 2**20
@@ -50,17 +49,10 @@ def read_graph(path: str | Path) -> Graph:
     Raises:
         FormatError: missing, too large, or not a GraphDef of float32 and int32 constants.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise FormatError(f"{path}: larger than {_MAX_BYTES >> 20} MB; pass a frozen pose network")
-        data = memoryview(path.read_bytes())
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror}); pass a frozen GraphDef .pb file") from error
-    try:
-        return _graph(data)
-    except WireError as error:
-        raise FormatError(f"{path}: not a frozen TensorFlow graph ({error}); fetch the file again") from error
+    return read_message(
+        path, _graph, _MAX_BYTES,
+        kind="a frozen TensorFlow graph", file="a frozen GraphDef .pb file", network="a frozen pose network",
+    )  # fmt: skip
 
 
 def _graph(data: memoryview) -> Graph:

@@ -3,18 +3,51 @@
 Wire format: https://protobuf.dev/programming-guides/encoding.
 """
 
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from mv3d.errors import FormatError
 
 _MAX_FIELDS = 100_000
 _MAX_NAME = 1024
 
+Message = TypeVar("Message")
 Field = tuple[int, int, int | memoryview]
 """Field number, wire type and value: a number, or the bytes of anything else."""
 
 
 class WireError(Exception):
     """Bytes that are not the message they should be."""
+
+
+def read_message(
+    path: str | Path, parse: Callable[[memoryview], Message], most_bytes: int, kind: str, file: str, network: str
+) -> Message:
+    """Read a file that holds one message.
+
+    Args:
+        path: the file.
+        parse: makes something of its bytes; raises WireError where they are not what they should be.
+        most_bytes: larger files are not read.
+        kind: what the file is to be, for the messages: "not {kind}".
+        file: what to pass in the place of one that cannot be read.
+        network: what to pass in the place of one that is too large.
+
+    Raises:
+        FormatError: missing, too large, or not such a message.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > most_bytes:
+            raise FormatError(f"{path}: larger than {most_bytes >> 20} MB; pass {network}")
+        data = memoryview(path.read_bytes())
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror}); pass {file}") from error
+    try:
+        return parse(data)
+    except WireError as error:
+        raise FormatError(f"{path}: not {kind} ({error}); fetch the file again") from error
 
 
 def fields(data: memoryview) -> Iterator[Field]:
