@@ -92,6 +92,5 @@ def reconstruct(
     """
     config = config or Config()
     if people != 1:
-        wanted = replace(config.reconstruct.people, count=people)
-        config = replace(config, reconstruct=replace(config.reconstruct, people=wanted))
+        config = replace(config, reconstruct=config.reconstruct.of_people(people))
     return reconstruct_poses2d(rig, keypoints, config).poses3d

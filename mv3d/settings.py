@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tqdm import tqdm
 
+from mv3d.errors import ConfigError
+
 if TYPE_CHECKING:
     from mv3d.config import Config
-    from mv3d.reconstruct.people import PeopleConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +55,21 @@ class Settings:
         reconstruct = replace(
             reconstruct,
             mode=self.mode or reconstruct.mode,
-            people=reconstruct.people if self.people is None else self._wanted_people(reconstruct.people),
             allow_empty_views=self.allow_empty_views or reconstruct.allow_empty_views,
         )
+        if self.people is not None:
+            reconstruct = reconstruct.of_people(self._count(self.people))
         rig_check = replace(config.rig_check, refine=self.refine_rig or config.rig_check.refine)
         output = replace(config.output, blur_faces=self.blur_faces or config.output.blur_faces)
         return replace(config, output=output, pose2d=pose2d, reconstruct=reconstruct, rig_check=rig_check)
 
-    def _wanted_people(self, people: "PeopleConfig") -> "PeopleConfig":
-        from mv3d.errors import ConfigError
-
-        if isinstance(self.people, int) and self.people < 1:
-            raise ConfigError(f"--people is {self.people}; a number of at least 1, or all, is wanted")
-        return replace(people, count=None if self.people == "all" else self.people)
+    @staticmethod
+    def _count(people: int | Literal["all"]) -> int | None:
+        if people == "all":
+            return None
+        if people < 1:
+            raise ConfigError(f"--people is {people}; a number of at least 1, or all, is wanted")
+        return people
 
     def progress(self, items: Iterable[Any], length: int, description: str) -> Iterable[Any]:
         """A progress bar, unless it was asked not to."""

@@ -130,7 +130,7 @@ def triangulate_chosen(
     """Robust points of a single frame at the config's tolerance; NaN outside the person's reach."""
     one = observe(rig, xy[None], score[None])
     xyz = _triangulate(rig.centers, one.bearings[0], one.pixel_jacobians[0], one.score[0], config)
-    return _within_reach(xyz, config)
+    return within_reach(xyz, config.reach_m)
 
 
 def _meet_pairs(
@@ -154,12 +154,12 @@ def _meet_pairs(
     for views in sorted({(a, b) for (a, _), (b, _) in starts}):
         of = [s for s, ((a, _), (b, _)) in enumerate(starts) if (a, b) == views]
         flat = [np.concatenate(list(array[of])) for array in (bearings, jacobians, score)]
-        points, _, _ = triangulate_robust(rig.centers[list(views)], flat[0], flat[1], flat[2], _scale(flat[1]))
+        points, _, _ = triangulate_robust(rig.centers[list(views)], flat[0], flat[1], flat[2], angular_scale(flat[1]))
         xyz[of] = points.reshape(len(of), joints, 3)
-    return np.stack([_within_reach(points, config) for points in xyz])
+    return np.stack([within_reach(points, config.reach_m) for points in xyz])
 
 
-def _scale(pixel_jacobians: np.ndarray) -> np.ndarray:
+def angular_scale(pixel_jacobians: Float[np.ndarray, "*batch 2 3"]) -> Float[np.ndarray, "*batch"]:
     """Pixels of 0.02 rad: 10 cm at 5 m, whatever the lens. Used before the distance is known."""
     return np.maximum(np.linalg.norm(np.nan_to_num(pixel_jacobians), axis=(-2, -1)) / np.sqrt(2) * 0.02, 1.0)
 
@@ -169,11 +169,11 @@ def _triangulate(
 ) -> np.ndarray:
     """(view, joint, ...) arrays of one frame -> (joint, 3), with the tolerance at the person's distance."""
     rows = [np.swapaxes(array, 0, 1) for array in (bearings, jacobians, score)]
-    xyz, _, _ = triangulate_robust(centers, rows[0], rows[1], rows[2], _scale(rows[1]))
+    xyz, _, _ = triangulate_robust(centers, rows[0], rows[1], rows[2], angular_scale(rows[1]))
     depth = np.linalg.norm(_middle(xyz) - centers, axis=1)
     if not np.isfinite(depth).all():
         return xyz
-    scale = _scale(rows[1]) * (config.tolerance_m / 0.02 / depth)
+    scale = angular_scale(rows[1]) * (config.tolerance_m / 0.02 / depth)
     xyz, _, _ = triangulate_robust(centers, rows[0], rows[1], rows[2], scale)
     return xyz
 
@@ -183,8 +183,9 @@ def _middle(xyz: np.ndarray) -> np.ndarray:
     return np.median(xyz[found], axis=0) if found.any() else np.full(3, np.nan)
 
 
-def _within_reach(xyz: np.ndarray, config: AssociationConfig) -> np.ndarray:
-    far = ~(np.linalg.norm(xyz - _middle(xyz), axis=-1) < config.reach_m)
+def within_reach(xyz: Float[np.ndarray, "joint 3"], reach_m: float) -> Float[np.ndarray, "joint 3"]:
+    """One person's joints without those that are far from the middle of them, which are errors."""
+    far = ~(np.linalg.norm(xyz - _middle(xyz), axis=-1) < reach_m)
     return np.where(far[:, None], np.nan, xyz)
 
 

@@ -9,10 +9,8 @@ from scipy.optimize import linear_sum_assignment
 
 from mv3d.geometry.triangulation import triangulate_robust
 from mv3d.reconstruct import people_kernels as kernels
+from mv3d.reconstruct.association import angular_scale, within_reach
 from mv3d.reconstruct.ray_table import RayTable
-
-# Residual at which a view loses half of its say: 0.02 rad are 10 cm at 5 m, whatever the lens.
-_SCALE_RAD = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,18 +71,11 @@ class FrameRays:
         score = np.where((chosen >= 0)[..., None], self.score[chosen], 0.0).swapaxes(1, 2)
         bearings, jacobians = self.bearings[chosen].swapaxes(1, 2), self.jacobians[chosen].swapaxes(1, 2)
         jacobians = jacobians.reshape(-1, views, 2, 3)
-        pixels_per_radian = np.sqrt(np.einsum("...ij,...ij->...", jacobians, jacobians) / 2)
-        scale = np.maximum(np.nan_to_num(pixels_per_radian) * _SCALE_RAD, 1.0)
         xyz, _, _ = triangulate_robust(
-            self.centers, bearings.reshape(-1, views, 3), jacobians, score.reshape(-1, views), scale
+            self.centers, bearings.reshape(-1, views, 3), jacobians, score.reshape(-1, views), angular_scale(jacobians)
         )
         xyz = xyz.reshape(people, joints, 3)
-        for points in xyz:
-            found = np.isfinite(points[:, 0])
-            if found.any():
-                away = np.linalg.norm(points - np.median(points[found], axis=0), axis=1)
-                points[~(away <= reach_m)] = np.nan
-        return xyz
+        return np.stack([within_reach(points, reach_m) for points in xyz])
 
     def still_agreeing(
         self, chosen: Int[np.ndarray, "person view"], xyz: np.ndarray, tolerance_m: float, least: float

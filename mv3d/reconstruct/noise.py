@@ -61,9 +61,13 @@ class Noise:
         self, size: Float[np.ndarray, "frame view"], config: NoiseConfig
     ) -> Float[np.ndarray, "frame joint view"]:
         """Standard deviations per axis of frames in which a metre at the person has this many px (NaN: as usual)."""
-        usual = self.pixels_per_metre
-        ratio = np.where(np.isfinite(size), size, usual) / usual
-        return np.maximum(self.metres * (usual * ratio**self.growth)[:, None], config.least_px)
+        return np.maximum(self.metres * _grown(size, self.pixels_per_metre, self.growth), config.least_px)
+
+
+def _grown(size: np.ndarray, usual: np.ndarray, growth: float) -> Float[np.ndarray, "frame 1 view"]:
+    """Px that a metre of noise makes: as many as the person has, by the growth; where size is NaN, as usual."""
+    ratio = np.where(np.isfinite(size), size, usual) / usual
+    return (usual * ratio**growth)[:, None]
 
 
 def measure_noise(observations: Observations, config: NoiseConfig) -> Noise:
@@ -86,7 +90,7 @@ def _measured(rays: Rays, size: np.ndarray, usual: np.ndarray, config: NoiseConf
         xyz, information = triangulate_rays(rays, noise_px, scale_px)
         squared = _unbiased(rays, xyz, information, noise_px)
         growth = _growth(squared, size / usual)
-        noise = Noise(_spread(squared, Noise(np.ones_like(noise.metres), usual, growth), size, config), usual, growth)
+        noise = Noise(_spread(squared, _grown(size, usual, growth), config), usual, growth)
         noise_px = noise.pixels(size, config)
         scale_px = config.scale_sigmas * noise_px
     return noise
@@ -158,10 +162,12 @@ def _growth(squared: Float[np.ndarray, "frame joint view"], ratio: Float[np.ndar
 
 
 def _spread(
-    squared: Float[np.ndarray, "frame joint view"], unit: Noise, size: np.ndarray, config: NoiseConfig
+    squared: Float[np.ndarray, "frame joint view"],
+    pixels_per_metre: Float[np.ndarray, "frame 1 view"],
+    config: NoiseConfig,
 ) -> Float[np.ndarray, "joint view"]:
     """Noise in m as (joint) x (view) from squared residuals; the median is not moved by outliers."""
-    relative2 = squared / unit.pixels(size, config) ** 2 / _MEDIAN_CHI2_2
+    relative2 = squared / pixels_per_metre**2 / _MEDIAN_CHI2_2
     by_view = nanmedian(relative2, axis=(0, 1))
     by_view = np.where(np.isfinite(by_view), by_view, (config.first_scale_m / 3) ** 2)
     by_joint = nanmedian(relative2 / by_view, axis=(0, 2))

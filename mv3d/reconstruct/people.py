@@ -7,6 +7,7 @@ come back.
 """
 
 import warnings
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -88,7 +89,7 @@ class _Track:
     seen_at: float
     seen_for: float = 0.0
     confirmed: bool = False
-    bones: list[np.ndarray] = field(default_factory=list)
+    bones: deque[np.ndarray] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
 
 class PeopleTracker:
@@ -224,7 +225,7 @@ class PeopleTracker:
         if best < self._config.bone_tolerance and clear:
             lost = self._lost.pop(int(order[0]))
             self.renamed[track.person] = lost.person
-            track.person, track.bones = lost.person, lost.bones[-_REMEMBERED:] + track.bones
+            track.person, track.bones = lost.person, deque([*lost.bones, *track.bones], _REMEMBERED)
 
 
 def _apart(xyz: np.ndarray, other: np.ndarray) -> float:
@@ -233,10 +234,10 @@ def _apart(xyz: np.ndarray, other: np.ndarray) -> float:
     return float(np.median(distance[known])) if known.any() else np.inf
 
 
-def _bone_difference(lengths: list[np.ndarray], others: list[np.ndarray]) -> float:
+def _bone_difference(lengths: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> float:
     """Rms over bones of the relative difference of the usual lengths; infinite where too few bones are known."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # bones that were never seen
-        usual, other = (np.nanmedian(values[-_REMEMBERED:], axis=0) for values in (lengths, others))
+        usual, other = (np.nanmedian(values, axis=0) for values in (lengths, others))
     known = np.isfinite(usual / other) & (usual > 0)
     return float(np.sqrt(np.mean(np.log(usual[known] / other[known]) ** 2))) if known.sum() >= _FEWEST_BONES else np.inf

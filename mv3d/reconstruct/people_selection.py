@@ -69,24 +69,29 @@ def track_people(
         ReconstructionError: nobody is seen by two views for long enough.
     """
     tracker = PeopleTracker(rig, skeleton, config)
-    tracks: dict[int, np.ndarray] = {}
+    sightings: dict[int, dict[int, np.ndarray]] = {}
     confirmed: set[int] = set()
     for f, (xy, score) in enumerate(frames):
         for seen in tracker.step(xy, score, float(timestamps[f])):
-            own = tracks.setdefault(seen.person, np.full((len(frames), len(rig)), -1))
-            own[f] = seen.detections
+            sightings.setdefault(seen.person, {})[f] = seen.detections
             if seen.confirmed:
                 confirmed.add(seen.person)
     for new, old in tracker.renamed.items():
-        first_moments = tracks.pop(new, None)
-        if first_moments is not None:
-            tracks[old] = np.where(tracks[old] >= 0, tracks[old], first_moments)
-    people = sorted((PersonTrack(tracks[p]) for p in confirmed if p in tracks), key=lambda track: -track.clarity)
+        sightings[old] = sightings.pop(new, {}) | sightings[old]
+    tracks = (_track(sightings[person], len(frames), len(rig)) for person in sorted(confirmed & sightings.keys()))
+    people = sorted(tracks, key=lambda track: -track.clarity)
     if not people:
         raise ReconstructionError(
             "no person is seen by two cameras at once; check the videos and the rig's calibration"
         )
     return people[: config.count]
+
+
+def _track(sightings: dict[int, np.ndarray], frames: int, views: int) -> PersonTrack:
+    detections = np.full((frames, views), -1)
+    for frame, own in sightings.items():
+        detections[frame] = own
+    return PersonTrack(detections)
 
 
 def keypoints_of(track: PersonTrack, frames: Sequence[Frame], timestamps: np.ndarray, skeleton: Skeleton) -> Keypoints:

@@ -1,6 +1,6 @@
 """From one person's keypoints in every view to `Poses3D`: triangulate, smooth, fill short gaps, say what is known."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -58,6 +58,10 @@ class ReconstructConfig:
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
     causal: CausalConfig = field(default_factory=CausalConfig)
+
+    def of_people(self, count: int | None) -> "ReconstructConfig":
+        """The same for so many people; None is everybody."""
+        return replace(self, people=replace(self.people, count=count))
 
 
 def reconstruct_person(

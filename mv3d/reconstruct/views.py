@@ -101,7 +101,7 @@ def reconstruct_views(
         keypoints, others = chosen_at(timeline)
     check = check_rig(rig, keypoints, limbs, triangulation, config.rig_check) if config.rig_check.enabled else None
     kind = config.rig_check.refine
-    if kind is not None and limbs:
+    if kind is not None:
         rig = refine_by_keypoints(rig, keypoints, limbs, kind, triangulation, config.rig_check, covariance).rig
         check = replace(check, refined=kind) if check is not None else None
     poses3d, used = reconstruct_keypoints(rig, keypoints, config.reconstruct)
