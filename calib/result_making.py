@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float
 
 from calib.bundle import Bundle
 from calib.clocks import clock_offsets, mean_offset_covariance
@@ -11,7 +12,7 @@ from calib.covariance import uncertainty_of
 from calib.intrinsics import CameraFit, check_focal
 from calib.joint import Joint
 from calib.observations import BoardObservations
-from calib.result import CalibrationResult, ExcludedView, TimeEstimate
+from calib.result import CalibrationResult, ExcludedView, TimeEstimate, Uncertainty
 from calib.rolling_shutter import hinted_line_times
 from mv3d.data.camera import Camera
 from mv3d.data.rig import Rig
@@ -52,34 +53,77 @@ def make_result(
         known_rig: whose world this is; None for that of the first camera.
         config: settings that it was made with.
     """
-    names, shape = observations.cameras, joint.keep.shape
+    names, step = observations.cameras, np.nan_to_num(joint.usual_s)
+    uncertainty = uncertainty_of(bundle, names)
+    cameras = tuple(
+        Camera(name, (int(size[0]), int(size[1])), joint.lenses[c], *_pose(joint, c, known_rig))
+        for c, (name, size) in enumerate(zip(names, observations.sizes, strict=True))
+    )
+    if uncertainty is not None:
+        for c, name in enumerate(names):
+            check_focal(name, uncertainty.sd(name, "fx") / joint.lenses[c].K[0, 0])
+    residuals, offsets = _in_their_frames(joint, bundle, sources, shifts * step)
+    time = _time_estimate(joint, bundle, uncertainty, offsets, shifts, joint.mean - shifts * step, names, config)
+    found = _excluded(joint, fits, sources, names)
+    return CalibrationResult(
+        Rig(cameras), *_boards(joint, known_rig), joint.points, residuals, joint.noise.copy(), time, found, fits,
+        uncertainty, tuple(_warnings(observations, joint, time, found)),
+        outcome.converged, outcome.status,
+    )  # fmt: skip
+
+
+def _in_their_frames(
+    joint: Joint, bundle: Bundle, sources: np.ndarray, shift: np.ndarray
+) -> tuple[Float[np.ndarray, "camera frame corner 2"], Float[np.ndarray, "camera frame"]]:
+    """Residuals (px) and clock offsets (s), `shift` s of each camera taken off, in the observations' frames."""
+    shape = joint.keep.shape
     aligned = np.full((*shape, 2), np.nan)
     views = bundle.views
     counts = np.diff(views.starts)
     aligned[np.repeat(views.camera, counts), np.repeat(views.frame, counts), views.corner] = bundle.residuals()
     residuals, offsets = np.full_like(aligned, np.nan), np.full(shape[:2], np.nan)
-    excluded = [
+    absolute = clock_offsets(joint)
+    for c in range(shape[0]):
+        there = sources[c] >= 0
+        residuals[c, sources[c, there]] = aligned[c, there]
+        used = there & joint.keep[c].any(-1) & ~joint.alone[c]
+        offsets[c, sources[c, used]] = absolute[c, used] - shift[c]
+    return residuals, offsets
+
+
+def _excluded(
+    joint: Joint, fits: tuple[CameraFit, ...], sources: np.ndarray, names: tuple[str, ...]
+) -> tuple[ExcludedView, ...]:
+    """Views that were left out, by the fits of single cameras and by the joint one, each once."""
+    alone = [
         ExcludedView(names[c], frame, reason, False)
         for c, fit in enumerate(fits)
         for frame, reason in fit.excluded.items()
     ]
-    step = np.nan_to_num(joint.usual_s)
-    absolute = clock_offsets(joint)
-    for c in range(len(names)):
-        there = sources[c] >= 0
-        residuals[c, sources[c, there]] = aligned[c, there]
-        used = there & joint.keep[c].any(-1) & ~joint.alone[c]
-        offsets[c, sources[c, used]] = absolute[c, used] - shifts[c] * step[c]
-    for (c, f), reason in joint.reasons.items():
-        excluded.append(ExcludedView(names[c], int(sources[c, f]), reason, bool(joint.keep[c, f].any())))
-    mean = joint.mean - shifts * step
-    uncertainty = uncertainty_of(bundle, names)
+    together = [
+        ExcludedView(names[c], int(sources[c, f]), reason, bool(joint.keep[c, f].any()))
+        for (c, f), reason in joint.reasons.items()
+    ]
+    return tuple(sorted({*alone, *together}, key=lambda e: (e.camera, e.frame)))
+
+
+def _time_estimate(
+    joint: Joint,
+    bundle: Bundle,
+    uncertainty: Uncertainty | None,
+    offsets: np.ndarray,
+    shifts: np.ndarray,
+    mean: np.ndarray,
+    names: tuple[str, ...],
+    config: CalibrationConfig,
+) -> TimeEstimate:
+    """Clocks against the middle one."""
     middle = _middle(mean)
     covariance = np.zeros((len(names), len(names)))
     if joint.timed:
         covariance = mean_offset_covariance(joint, bundle, uncertainty.covariance if uncertainty else None)
     against = np.eye(len(names)) - middle
-    time = TimeEstimate(
+    return TimeEstimate(
         joint.timed or bool(np.any(shifts)),
         offsets - middle @ mean,
         mean - middle @ mean,
@@ -89,19 +133,6 @@ def make_result(
         joint.line,
         {names[c]: line for c, line in hinted_line_times(joint, config).items()},
     )
-    cameras = tuple(
-        Camera(name, (int(size[0]), int(size[1])), joint.lenses[c], *_pose(joint, c, known_rig))
-        for c, (name, size) in enumerate(zip(names, observations.sizes, strict=True))
-    )
-    if uncertainty is not None:
-        for c, name in enumerate(names):
-            check_focal(name, uncertainty.sd(name, "fx") / joint.lenses[c].K[0, 0])
-    found = tuple(sorted(set(excluded), key=lambda e: (e.camera, e.frame)))
-    return CalibrationResult(
-        Rig(cameras), *_boards(joint, known_rig), joint.points, residuals, joint.noise.copy(), time, found, fits,
-        uncertainty, tuple(_warnings(observations, joint, time, found)),
-        outcome.converged, outcome.status,
-    )  # fmt: skip
 
 
 def _middle(mean: np.ndarray) -> np.ndarray:
