@@ -1,7 +1,10 @@
 """A ring of cameras around a simple moving figure, made here so that these tests need no other room."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,6 +166,49 @@ def make_quality(rig: Rig, poses2d: dict[str, Poses2D], poses3d: Poses3D) -> Qua
 @pytest.fixture(scope="session")
 def scenario() -> Scenario:
     return make_scenario()
+
+
+# How a drawing script says that Open3D cannot draw on this machine.
+NO_WINDOW = 77
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a script of its own process drew of a scenario of 8 frames.
+
+    Attributes:
+        folder: where it worked.
+        scenario: what it was given.
+        said: on stderr.
+        arrays: of its pictures.npz.
+    """
+
+    folder: Path
+    scenario: Scenario
+    said: str
+    arrays: dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def drawn_by(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Callable[[str], Drawn]:
+    """Run a script on a folder with cameras.yaml and pose3d.npz; it leaves pictures.npz there, or ends with 77."""
+
+    def run(script: str) -> Drawn:
+        folder = tmp_path_factory.mktemp("drawn")
+        scenario = make_scenario(frames=8)
+        scenario.rig.save(folder / "cameras.yaml")
+        scenario.poses3d.save(folder / "pose3d.npz")
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(folder)], capture_output=True, text=True, timeout=120, cwd=repository
+        )
+        if done.returncode == NO_WINDOW:
+            pytest.skip(f"Open3D cannot draw on this machine: {done.stderr.strip().splitlines()[-1:]}")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "", "Open3D must not write on the user's terminal"
+        with np.load(folder / "pictures.npz") as file:
+            return Drawn(folder, scenario, done.stderr, {name: file[name] for name in file.files})
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Open3D draws in processes of their own: a graphics driver that fails may take its process with it."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from mv3d.viz.viewpoint import default_viewpoint
 from mv3d.viz.window import show
 
 _SIZE = (640, 360)
-_NO_WINDOW = 77
 _RENDER = """
 import sys
 import numpy as np
@@ -40,21 +38,10 @@ np.savez(folder + "/pictures.npz", pictures=np.stack(pictures), turning=np.stack
 
 
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory, scenario_of, repository: Path):
+def rendered(drawn_by):
     """A scenario of 8 frames, its pictures, and those of an eye that walks around; all from one subprocess."""
-    folder = tmp_path_factory.mktemp("scene")
-    scenario = scenario_of(frames=8)
-    scenario.rig.save(folder / "cameras.yaml")
-    scenario.poses3d.save(folder / "pose3d.npz")
-    done = subprocess.run(
-        [sys.executable, "-c", _RENDER, str(folder)], capture_output=True, text=True, timeout=120, cwd=repository
-    )
-    if done.returncode == _NO_WINDOW:
-        pytest.skip(f"Open3D cannot draw on this machine: {done.stderr.strip().splitlines()[-1]}")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "", "Open3D must not write on the user's terminal"
-    with np.load(folder / "pictures.npz") as file:
-        return scenario, file["pictures"], file["turning"], done.stderr
+    drawn = drawn_by(_RENDER)
+    return drawn.scenario, drawn.arrays["pictures"], drawn.arrays["turning"], drawn.said
 
 
 def _color_at(picture: np.ndarray, xy: np.ndarray) -> np.ndarray:

@@ -1,7 +1,5 @@
 """The window: keys and clock of its player with stand-ins, and the real thing, hidden, in a process of its own."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -18,7 +16,6 @@ from mv3d.viz.window import Player
 from mv3d.viz.window_texts import camera_names, plate_corners
 
 _SPACE, _RIGHT = 32, 262
-_NO_WINDOW = 77
 
 
 class _Scene:
@@ -189,21 +186,10 @@ np.savez(folder / "pictures.npz", **pictures)
 
 
 @pytest.fixture(scope="module")
-def hidden(tmp_path_factory: pytest.TempPathFactory, scenario_of, repository: Path):
+def hidden(drawn_by):
     """Pictures of the real window, which nobody sees, after some keys."""
-    folder = tmp_path_factory.mktemp("window")
-    scenario = scenario_of(frames=8)
-    scenario.rig.save(folder / "cameras.yaml")
-    scenario.poses3d.save(folder / "pose3d.npz")
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN, str(folder)], capture_output=True, text=True, timeout=120, cwd=repository
-    )
-    if done.returncode == _NO_WINDOW:
-        pytest.skip(f"Open3D cannot draw on this machine: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    with np.load(folder / "pictures.npz") as file:
-        return folder, {name: file[name].astype(int) for name in file.files}
+    drawn = drawn_by(_RUN)
+    return drawn.folder, {name: picture.astype(int) for name, picture in drawn.arrays.items()}
 
 
 def test_text_is_in_the_corners_of_the_real_window(hidden) -> None:
