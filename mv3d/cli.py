@@ -11,16 +11,7 @@ from contextlib import suppress
 
 import tyro
 
-from mv3d import (
-    calibration_commands,
-    capture_commands,
-    commands,
-    export_commands,
-    pose2d_commands,
-    rig_commands,
-    session_commands,
-    viewing_commands,
-)
+from mv3d.commands import calibration, capture, chain, export, pose2d, rig, session, viewing
 from mv3d.errors import Mv3dError
 
 # What a shell reports of programs ended by SIGINT and SIGPIPE.
@@ -28,28 +19,28 @@ _INTERRUPTED, _READER_LEFT = 130, 141
 
 _Command = Callable[..., list[str]]
 _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
-    "demo": commands.demo,
-    "board": calibration_commands.board,
-    "calibrate": calibration_commands.calibrate,
-    "cameras": capture_commands.cameras,
-    "record": capture_commands.record,
+    "demo": chain.demo,
+    "board": calibration.board,
+    "calibrate": calibration.calibrate,
+    "cameras": capture.cameras,
+    "record": capture.record,
     "session": {
-        "info": session_commands.info,
-        "repair": session_commands.repair,
-        "trim": session_commands.trim,
-        "import": session_commands.import_videos,
+        "info": session.info,
+        "repair": session.repair,
+        "trim": session.trim,
+        "import": session.import_videos,
     },
-    "run": commands.run,
-    "pose2d": commands.pose2d,
-    "images": pose2d_commands.images,
-    "reconstruct": commands.reconstruct,
-    "view": viewing_commands.view,
-    "export": export_commands.export,
-    "report": viewing_commands.report,
-    "rig": {"convert": rig_commands.convert, "align": rig_commands.align},
-    "models": {"list": pose2d_commands.models_list, "add": pose2d_commands.models_add},
-    "eval": {"coco": pose2d_commands.eval_coco},
-    "version": commands.version,
+    "run": chain.run,
+    "pose2d": chain.pose2d,
+    "images": pose2d.images,
+    "reconstruct": chain.reconstruct,
+    "view": viewing.view,
+    "export": export.export,
+    "report": viewing.report,
+    "rig": {"convert": rig.convert, "align": rig.align},
+    "models": {"list": pose2d.models_list, "add": pose2d.models_add},
+    "eval": {"coco": pose2d.eval_coco},
+    "version": chain.version,
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from mv3d import pictures
+from mv3d.commands.settings import Settings
 from mv3d.config import OutputConfig
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
@@ -17,7 +18,6 @@ from mv3d.files.recording import Recording, open_recording
 from mv3d.files.session_record import made_without_faces, session_record
 from mv3d.files.video import VideoWriter
 from mv3d.pictures import draw, stills_of
-from mv3d.settings import Settings
 from mv3d.synthetic.rigs import camera_ring
 from mv3d.viz.camera_images import CameraImages
 

@@ -777,7 +777,7 @@ def test_bad_settings(text: str, said: str, session: Path, tell: Tell) -> None:
 
 
 def test_flags_win_over_the_file(tmp_path: Path) -> None:
-    from mv3d.settings import Settings
+    from mv3d.commands.settings import Settings
 
     (tmp_path / "c.yaml").write_text("pose2d: {model: a, device: cpu}\nreconstruct: {mode: frame, max_gap_s: 1}")
     config = Settings(config=tmp_path / "c.yaml", model="b", allow_empty_views=True, refine_rig="focal").load()

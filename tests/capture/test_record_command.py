@@ -14,10 +14,10 @@ from mv3d.capture.frames import SourceSettings
 from mv3d.capture.recorder import Recorder, RecorderConfig, open_recorder
 from mv3d.capture.status import RecordingStatus
 from mv3d.cli import main
+from mv3d.commands.recording_screen import RecordingScreen
 from mv3d.files.frame_times import timestamps_path
 from mv3d.files.recording import open_recording
 from mv3d.files.video import probe_video, read_frames
-from mv3d.recording_screen import RecordingScreen
 from mv3d.synthetic.camera_server import CameraServer
 from mv3d.synthetic.frame_codes import read_number
 from mv3d.synthetic.rigs import camera_ring

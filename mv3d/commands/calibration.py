@@ -1,13 +1,13 @@
-"""Commands around boards and calibration; see `mv3d.commands` for what a command is."""
+"""Commands around boards and calibration."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
-from mv3d.commands import Lines, Session
+from mv3d.commands.arguments import Lines, Session
+from mv3d.commands.settings import Settings
 from mv3d.errors import ConfigError, SessionError
-from mv3d.settings import Settings
 
 if TYPE_CHECKING:
     from calib.config import CalibrationConfig

@@ -1,7 +1,4 @@
-"""The commands: what each takes, and the lines that it has to say when it is done.
-
-Stages are imported inside the commands: torch, numba and OpenCV take seconds, and `mv3d --help` needs none of them.
-"""
+"""The commands that run the chain from videos to skeletons, whole or stage by stage."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 import mv3d
+from mv3d.commands.arguments import Lines, Session
+from mv3d.commands.settings import Settings
 from mv3d.errors import ConfigError
-from mv3d.settings import Settings
 
 if TYPE_CHECKING:
     from mv3d.result import Result
 
-Session = tyro.conf.Positional[Path]
-Lines = list[str]
 Offsets = Literal["auto", "calibration", "none"]
 
 _DEFAULTS = Settings()

@@ -1,4 +1,4 @@
-"""Commands on the folder of a session; see `mv3d.commands` for what a command is."""
+"""Commands on the folder of a session."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import tyro
 
-from mv3d.commands import Lines, Session
-from mv3d.settings import Settings
+from mv3d.commands.arguments import Lines, Session
+from mv3d.commands.settings import Settings
 
 if TYPE_CHECKING:
     from mv3d.files.recorded_video import Finished

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from mv3d.commands.arguments import Lines
+from mv3d.commands.settings import Settings
 from mv3d.errors import ConfigError
-from mv3d.settings import Settings
 
 if TYPE_CHECKING:
     from mv3d.viewing import Viewing
     from mv3d.viz.display import Display
 
 _Session = tyro.conf.Positional[Path]
-_Lines = list[str]
 _DEFAULTS = Settings()
 
 
@@ -71,7 +71,7 @@ def view(
     overwrite: bool = False,
     quiet: bool = False,
     layers: Layers = _LAYERS,
-) -> _Lines:
+) -> Lines:
     """Show a session's skeleton: in a window (h lists the keys), in the browser, or as pictures and videos.
 
     Args:
@@ -139,7 +139,7 @@ def report(
     plot_format: tuple[str, ...] = ("png",),
     overwrite: bool = False,
     settings: Settings = _DEFAULTS,
-) -> _Lines:
+) -> Lines:
     """Write report.html of a session again; with --plots its figures as files too.
 
     Args:

@@ -1,4 +1,4 @@
-"""Commands around cameras and recordings; see `mv3d.commands` for what a command is."""
+"""Commands around cameras and recordings."""
 
 import math
 import signal
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from mv3d.commands import Lines, Session
+from mv3d.commands.arguments import Lines, Session
 from mv3d.errors import CaptureError, ConfigError
 
 if TYPE_CHECKING:
     from mv3d.capture.frames import SourceSettings
     from mv3d.capture.recorder import Recorder
     from mv3d.capture.summary import CameraSummary, Recorded
-    from mv3d.recording_screen import RecordingScreen
+    from mv3d.commands.recording_screen import RecordingScreen
 
 
 def record(
@@ -64,7 +64,7 @@ def record(
     """
     from mv3d.capture.addresses import parse_cameras
     from mv3d.capture.recorder import RecorderConfig, open_recorder
-    from mv3d.recording_screen import RecordingScreen
+    from mv3d.commands.recording_screen import RecordingScreen
 
     for name, value in (("--seconds", seconds), ("--fps", fps), ("--timeout", timeout)):
         if value is not None and not 0 < value < math.inf:

@@ -1,4 +1,4 @@
-"""Commands around 2D detectors: their evaluation, and which there are; see `mv3d.commands` for what a command is."""
+"""Commands around 2D detectors: their evaluation, and which there are."""
 
 import importlib.util
 import json
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from mv3d.commands import Lines
+from mv3d.commands.arguments import Lines
+from mv3d.commands.settings import Settings
 from mv3d.errors import ConfigError
-from mv3d.settings import Settings
 
 if TYPE_CHECKING:
     from mv3d.pose2d.evaluation import Evaluation

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from mv3d.commands import Lines, Session
+from mv3d.commands.arguments import Lines, Session
 
 
 def export(

@@ -1,10 +1,10 @@
-"""Commands around rigs; see `mv3d.commands` for what a command is."""
+"""Commands around rigs."""
 
 from pathlib import Path
 
 import tyro
 
-from mv3d.commands import Lines
+from mv3d.commands.arguments import Lines
 from mv3d.errors import ConfigError, SessionError
 
 
