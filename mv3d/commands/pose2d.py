@@ -69,8 +69,11 @@ def images(
     heatmaps: tuple[Literal["parts", "background", "pafs"], ...] = (),
     heatmaps_scale: Literal["symmetric", "unit", "uint8", "none"] = "uint8",
     heatmaps_format: Literal["png", "float"] = "png",
-    draw: tuple[Literal["heatmaps", "pafs"], ...] = (),
-    keypoint_scale: Literal["source", "net", "unit", "symmetric"] = "source",
+    draw: tuple[str, ...] = (),
+    keypoint_scale: Literal[
+        "source", "net", "output", "unit", "symmetric", "unit_aspect", "symmetric_aspect"
+    ] = "source",
+    output_resolution: str = "",
     part_candidates: bool = False,
     settings: Settings = _DEFAULTS,
 ) -> Lines:
@@ -82,8 +85,11 @@ def images(
         heatmaps: maps to write, any of parts, background and pafs.
         heatmaps_scale: symmetric -1 to 1, unit 0 to 1, uint8 0 to 255, none as they are.
         heatmaps_format: png with the maps side by side (uint8 only), or OpenPose's float file.
-        draw: draw the maps over each image as well.
-        keypoint_scale: source pixels, net pixels, unit from 0 to 1, symmetric from -1 to 1.
+        draw: pictures of each image, each with one thing drawn over it: skeleton, heatmaps, background, pafs, a joint
+            (RWrist: its heatmap) or a limb (RElbow-RWrist: its field).
+        keypoint_scale: source pixels, net pixels, output pixels, unit from 0 to 1, symmetric from -1 to 1; the last two
+            by the longer side for x and y alike with _aspect. OpenPose's 0 to 6.
+        output_resolution: WIDTHxHEIGHT px of the pictures and of the scale output; as the image if empty.
         part_candidates: write all peaks of each joint, assembled or not.
         settings: shared settings.
     """
@@ -93,7 +99,8 @@ def images(
     if heatmaps and heatmaps_format == "png" and heatmaps_scale != "uint8":
         raise ConfigError("--heatmaps-format png holds uint8 only; pass --heatmaps-scale uint8, or the float format")
     wanted = WantedMaps("parts" in heatmaps, "background" in heatmaps, "pafs" in heatmaps, heatmaps_scale)
-    outputs = MapOutputs(wanted if heatmaps else None, heatmaps_format, draw, keypoint_scale, part_candidates)
+    maps = wanted if heatmaps else None
+    outputs = MapOutputs(maps, heatmaps_format, draw, keypoint_scale, output_resolution, part_candidates)
     people, count = process_images(folder, out, settings.load().pose2d, outputs, settings.progress)
     return settings.unless_quiet([f"{people} people in {count} images; {out}"])
 

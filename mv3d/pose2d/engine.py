@@ -1,5 +1,7 @@
 """A network ready to run: on which device, in which precision, by which backend."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -13,6 +15,7 @@ from mv3d.pose2d.config import EngineConfig
 from mv3d.pose2d.device import choose_device
 from mv3d.pose2d.models import Model, load_network
 
+_log = logging.getLogger(__name__)
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 # "reduce-overhead" records CUDA graphs, one a shape; "default" only fuses.
 _COMPILE_MODES = {"fuse": "default", "graphs": "reduce-overhead"}
@@ -69,9 +72,11 @@ class TorchEngine:
             raise ConfigError(f"compile: graphs records CUDA graphs, and the device is {device}; use fuse or off")
         self._device = device
         self._dtype = _DTYPES[config.precision]
-        network = network.to(device=device, dtype=self._dtype)
-        compiled = config.compile != "off"
-        self._network = torch.compile(network, mode=_COMPILE_MODES[config.compile]) if compiled else network
+        self._network = network.to(device=device, dtype=self._dtype)
+        self._run: Callable[[Tensor], tuple[Tensor, Tensor]] = self._network
+        self._compiled = config.compile != "off"
+        if self._compiled:
+            self._run = torch.compile(self._network, mode=_COMPILE_MODES[config.compile])  # type: ignore[assignment]
 
     @property
     def device(self) -> torch.device:
@@ -85,7 +90,23 @@ class TorchEngine:
         """Heatmaps and PAFs. Images are channels-last in memory already, as the network likes them."""
         x = torch.from_numpy(images)
         if self._device.type == "cuda":
-            x = x.pin_memory().to(self._device, non_blocking=True)
-        # The numbers 0 to 255 are exact in every precision.
-        heatmaps, pafs = self._network(x.permute(0, 3, 1, 2).to(self._dtype))
+            x = x.pin_memory()
+        # The numbers 0 to 255 are exact in every precision, and a quarter of the bytes are sent.
+        x = x.to(self._device, non_blocking=True).permute(0, 3, 1, 2).to(self._dtype)
+        heatmaps, pafs = self._compiled_maps(x) if self._compiled else self._run(x)
         return heatmaps.float(), pafs.float()
+
+    def _compiled_maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The maps in memory of their own: a CUDA graph writes its next answer over the last."""
+        try:
+            heatmaps, pafs = self._run(x)
+            return heatmaps.clone(), pafs.clone()
+        except RuntimeError as error:
+            from torch._dynamo.exc import TorchDynamoException  # takes a second to import
+
+            if not isinstance(error, TorchDynamoException):
+                raise
+            reason = str(error).partition("\n")[0]
+            _log.warning("torch.compile does not work here (%s); the network runs without it", reason)
+        self._run, self._compiled = self._network, False
+        return self._run(x)

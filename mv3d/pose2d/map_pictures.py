@@ -8,6 +8,8 @@ from mv3d.pose2d.preprocess import Fit
 
 # Weight of the maps where they are strongest; the image stays visible below.
 _OPACITY = 0.7
+# OpenCV's hue (0 to 179) of blue; red is 0.
+_BLUE = 120
 
 
 def draw_heatmaps(
@@ -51,6 +53,18 @@ def draw_pafs(
         best[:, better] = np.stack([fx, fy, strength])[:, better]
     angle = np.mod(np.arctan2(best[1], best[0]), 2 * np.pi)
     return _blended(image, (angle * 90 / np.pi).astype(np.uint8) % 180, np.clip(best[2], 0, 1))
+
+
+def draw_map(
+    image: UInt8[np.ndarray, "height width 3"],
+    heatmap: Float[np.ndarray, "h w"],
+    placement: Fit,
+    stride: int,
+    cell_offset: tuple[float, float],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """One map, 0 to 1 as blue to red, only what is below a third translucent; see `draw_heatmaps`."""
+    strength = np.clip(_on_source(heatmap, placement, stride, cell_offset), 0, 1)
+    return _blended(image, np.round(_BLUE * (1 - strength)).astype(np.uint8), np.minimum(3 * strength, 1))
 
 
 def _on_source(

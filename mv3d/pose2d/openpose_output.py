@@ -15,7 +15,8 @@ from mv3d.files.writing import whole_file, write_text
 from mv3d.pose2d.detections import Detections
 from mv3d.pose2d.preprocess import Fit
 
-KeypointScale = Literal["source", "net", "unit", "symmetric"]
+KeypointScale = Literal["source", "net", "output", "unit", "symmetric", "unit_aspect", "symmetric_aspect"]
+"""OpenPose's --keypoint_scale, 0 to 6."""
 MapScale = Literal["symmetric", "unit", "uint8", "none"]
 _JSON_GROUPS = {"face": "face", "left_hand": "hand_left", "right_hand": "hand_right"}
 _STRIDE = 8
@@ -39,32 +40,58 @@ class WantedMaps:
     scale: MapScale = "uint8"
 
 
+def output_factor(source: tuple[int, int], output: tuple[int, int] | None) -> float:
+    """Output px per source px, by which the whole image fits: first and last pixel centres meet (OpenPose's rule).
+
+    Args:
+        source: (width, height) px of the image.
+        output: (width, height) px of the output; None for the image's own size.
+    """
+    if output is None:
+        return 1.0
+    return min(max(to - 1, 1) / max(of - 1, 1) for to, of in zip(output, source, strict=True))
+
+
 def scaled_keypoints(
-    xy: Float[np.ndarray, "*batch 2"], scale: KeypointScale, placement: Fit
+    xy: Float[np.ndarray, "*batch 2"],
+    scale: KeypointScale,
+    placement: Fit,
+    output: tuple[int, int] | None = None,
 ) -> Float[np.ndarray, "*batch 2"]:
     """Keypoints (source px) in the units of OpenPose's --keypoint_scale.
 
     Args:
         xy: source px.
-        scale: source (0), net (1), unit from 0 to 1 (3), symmetric from -1 to 1 (4).
+        scale: source (0), net (1), output (2), unit from 0 to 1 (3), symmetric from -1 to 1 (4); unit_aspect (5) and
+            symmetric_aspect (6) divide x and y alike, by the longer side.
         placement: where the image lay in the network's input.
+        output: (width, height) px of the output; None for the image's own size.
     """
     if scale == "net":
         return placement.to_input(xy)
     if scale == "source":
         return xy
-    share = xy / np.maximum(np.array(placement.source) - 1.0, 1.0)
-    return share if scale == "unit" else 2 * share - 1
+    if scale == "output":
+        return xy * output_factor(placement.source, output)
+    sides = np.maximum(np.array(placement.source) - 1.0, 1.0)
+    share = xy / (sides.max() if scale.endswith("_aspect") else sides)
+    return share if scale.startswith("unit") else 2 * share - 1
 
 
 def people_document(
-    detections: Detections, skeleton: Skeleton, scale: KeypointScale, placement: Fit, *, candidates: bool = False
+    detections: Detections,
+    skeleton: Skeleton,
+    scale: KeypointScale,
+    placement: Fit,
+    output: tuple[int, int] | None = None,
+    *,
+    candidates: bool = False,
 ) -> dict[str, Any]:
-    """OpenPose's JSON (1.3) of one image; a missing joint is 0, 0, 0."""
+    """OpenPose's JSON (1.3) of one image; a missing joint is 0, 0, 0. See `scaled_keypoints`."""
     parts = {name: list(joints) for name, joints in skeleton.groups if name in _JSON_GROUPS}
     others = {joint for joints in parts.values() for joint in joints}
     body = [joint for joint in range(len(skeleton)) if joint not in others]
-    xy = scaled_keypoints(detections.xy, scale, placement)
+    xy = scaled_keypoints(detections.xy, scale, placement, output)
     people = []
     for person in range(len(detections)):
         blocks = {name: _triples(xy[person, j], detections.score[person, j]) for name, j in parts.items()}
@@ -75,7 +102,7 @@ def people_document(
         people.append({**own, **empty, **flat, **{f"{kind}_keypoints_3d": [] for kind in kinds}})
     document: dict[str, Any] = {"version": 1.3, "people": people}
     if candidates:
-        peaks = scaled_keypoints(detections.peaks_xy, scale, placement)
+        peaks = scaled_keypoints(detections.peaks_xy, scale, placement, output)
         seen = detections.peaks_score > 0
         document["part_candidates"] = [
             {str(j): _triples(peaks[j][seen[j]], detections.peaks_score[j][seen[j]]) for j in body}

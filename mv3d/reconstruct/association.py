@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from mv3d.data.rig import Rig
 from mv3d.geometry.triangulation import triangulate_robust
+from mv3d.reconstruct.middle import middle_of_body
 from mv3d.reconstruct.observations import Observations, observe
 
 
@@ -103,7 +104,7 @@ def follow(
     sighting = _join(rig, pooled, predicted, config)
     if sum(d is not None for d in sighting.detections) < 2:
         other = find_performer(rig, xy, score, config)
-        if other is not None and np.linalg.norm(_middle(other.xyz - predicted)) < config.leap_m:
+        if other is not None and np.linalg.norm(middle_of_body(other.xyz - predicted)) < config.leap_m:
             return other
     xyz = triangulate_chosen(rig, *chosen_keypoints(xy, score, sighting.detections), config)
     return Sighting(sighting.detections, xyz, sighting.support)
@@ -170,7 +171,7 @@ def _triangulate(
     """(view, joint, ...) arrays of one frame -> (joint, 3), with the tolerance at the person's distance."""
     rows = [np.swapaxes(array, 0, 1) for array in (bearings, jacobians, score)]
     xyz, _, _ = triangulate_robust(centers, rows[0], rows[1], rows[2], angular_scale(rows[1]))
-    depth = np.linalg.norm(_middle(xyz) - centers, axis=1)
+    depth = np.linalg.norm(middle_of_body(xyz) - centers, axis=1)
     if not np.isfinite(depth).all():
         return xyz
     scale = angular_scale(rows[1]) * (config.tolerance_m / 0.02 / depth)
@@ -178,14 +179,9 @@ def _triangulate(
     return xyz
 
 
-def _middle(xyz: np.ndarray) -> np.ndarray:
-    found = np.isfinite(xyz[:, 0])
-    return np.median(xyz[found], axis=0) if found.any() else np.full(3, np.nan)
-
-
 def within_reach(xyz: Float[np.ndarray, "joint 3"], reach_m: float) -> Float[np.ndarray, "joint 3"]:
     """One person's joints without those that are far from the middle of them, which are errors."""
-    far = ~(np.linalg.norm(xyz - _middle(xyz), axis=-1) < reach_m)
+    far = ~(np.linalg.norm(xyz - middle_of_body(xyz), axis=-1) < reach_m)
     return np.where(far[:, None], np.nan, xyz)
 
 

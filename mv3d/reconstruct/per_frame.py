@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mv3d.geometry.triangulation import covariances
-from mv3d.reconstruct.noise import Noise, NoiseConfig, measure_noise, nanmedian, person_sizes
+from mv3d.reconstruct.middle import middle_of_body
+from mv3d.reconstruct.noise import Noise, NoiseConfig, measure_noise, person_sizes
 from mv3d.reconstruct.observations import Observations
 from mv3d.reconstruct.rays import Rays, rays_of, squared_residuals, triangulate_rays
 
@@ -19,7 +20,7 @@ class TriangulationConfig:
         inlier_sigmas: a view within this many standard deviations counts as agreeing.
         pair_chi2: two rays alone have one degree of freedom, their distance; its square in variances must stay below
             this (9 is three standard deviations).
-        reach_m: no joint of a person lies farther than this from the median of the joints.
+        reach_m: no joint of a person lies farther than this from the median of the body's.
         noise: measuring the noise.
     """
 
@@ -68,7 +69,7 @@ def _accepted(
     rays: Rays, xyz: np.ndarray, information: np.ndarray, noise: np.ndarray, config: TriangulationConfig
 ) -> PerFrame:
     inlier = _agreeing(rays, xyz, noise, config)
-    inlier &= (_distance(xyz, nanmedian(xyz, axis=1)[:, None]) < config.reach_m)[..., None]
+    inlier &= (_distance(xyz, middle_of_body(xyz)[:, None]) < config.reach_m)[..., None]
     agreeing = inlier.sum(2)
     xyz = np.where((agreeing >= 2)[..., None], xyz, np.nan)
     contested = (agreeing <= 2) & (rays.seen.sum(2) >= 3)
@@ -106,7 +107,7 @@ def _settle_contested(
     or of time nothing tells which is right. Fills xyz, inlier and information, empty where contested, in place.
     """
     frame, joint = np.nonzero(contested)
-    seen, centre = rays.seen[frame, joint], nanmedian(xyz, axis=1)[frame]
+    seen, centre = rays.seen[frame, joint], middle_of_body(xyz)[frame]
     candidates = np.zeros(len(frame), int)
     for u, v in itertools.combinations(range(len(rays.centers)), 2):
         both = np.flatnonzero(seen[:, u] & seen[:, v])

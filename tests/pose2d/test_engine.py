@@ -1,15 +1,18 @@
 """How the network is run: precisions, backends, scales, where people are found; and inputs that are odd."""
 
+import os
+import shutil
 import sys
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mv3d.errors import ConfigError
 from mv3d.pose2d.config import EngineConfig, ResolutionConfig
-from mv3d.pose2d.engine import make_engine
+from mv3d.pose2d.engine import TorchEngine, make_engine
 from mv3d.pose2d.estimator import PoseEstimator
 from mv3d.pose2d.models import MODELS, model_named
 from mv3d.pose2d.peaks import find_peaks
@@ -46,12 +49,50 @@ def test_openvino_gives_the_same_numbers(person):
         _engine(backend="openvino", precision="bf16")
 
 
+class _Halves(nn.Module):
+    """Compiles in seconds, where a real network takes minutes (scripts/bench_pose2d.py --compile)."""
+
+    def forward(self, images):
+        return images[..., ::8, ::8] / 2, images[..., ::8, ::8] - 1
+
+
 def test_compiling_is_left_to_torch(person, monkeypatch):
-    """The compiler itself takes minutes; scripts/bench_pose2d.py --compile runs it and compares the numbers."""
     asked = []
     monkeypatch.setattr(torch, "compile", lambda network, mode: asked.append(mode) or network)
     _engine(compile="fuse").maps(person[None])
     assert asked == ["default"]
+
+
+@pytest.mark.slow
+def test_a_compiled_network_gives_the_same_numbers(person, caplog):
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        pytest.skip("torch.compile needs a C++ compiler on a CPU")
+    plain, fused = (
+        TorchEngine(_Halves(), torch.device("cpu"), EngineConfig(compile=how)).maps(person[None])
+        for how in ("off", "fuse")
+    )
+    assert not [record for record in caplog.records if record.name.startswith("mv3d")]
+    for a, b in zip(plain, fused, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_without_a_compiler_the_network_runs_as_it_is(person, monkeypatch, caplog):
+    from torch._dynamo.exc import BackendCompilerFailed
+
+    def compiled(network, mode):
+        def run(x):
+            raise BackendCompilerFailed(network, RuntimeError("no C++ compiler\nand more lines"), None)
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    engine = TorchEngine(_Halves(), torch.device("cpu"), EngineConfig(compile="fuse"))
+    for _ in range(2):
+        heatmaps, _ = engine.maps(person[None])
+    torch.testing.assert_close(heatmaps[0, 0], torch.from_numpy(person[::8, ::8, 0] / 2).float())
+    (record,) = caplog.records
+    assert "torch.compile does not work here (" in record.getMessage()
+    assert "more lines" not in record.getMessage()
 
 
 def test_what_this_machine_lacks_is_said(monkeypatch):

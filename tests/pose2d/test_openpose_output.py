@@ -10,9 +10,10 @@ from mv3d.cli import main
 from mv3d.data.skeletons import BODY_25, COCO_18, with_hands_and_face
 from mv3d.errors import SessionError
 from mv3d.pose2d.detections import Detections
-from mv3d.pose2d.map_pictures import draw_heatmaps, draw_pafs
+from mv3d.pose2d.map_pictures import draw_heatmaps, draw_map, draw_pafs
 from mv3d.pose2d.openpose_output import (
     WantedMaps,
+    output_factor,
     people_document,
     scaled_keypoints,
     wanted_maps,
@@ -65,6 +66,14 @@ def test_keypoint_scales():
     np.testing.assert_allclose(scaled_keypoints(corners, "symmetric", _PLACEMENT), [[-1, -1], [1, 1]])
     np.testing.assert_array_equal(scaled_keypoints(corners, "source", _PLACEMENT), corners)
     np.testing.assert_allclose(scaled_keypoints(corners, "net", _PLACEMENT), _PLACEMENT.to_input(corners))
+    np.testing.assert_allclose(scaled_keypoints(corners, "unit_aspect", _PLACEMENT), [[0, 0], [1, 360 / 640]])
+    np.testing.assert_allclose(scaled_keypoints(corners, "symmetric_aspect", _PLACEMENT), [[-1, -1], [1, 0.125]])
+    np.testing.assert_array_equal(scaled_keypoints(corners, "output", _PLACEMENT), corners)
+    # 641 px fit 321 px by 1/2, 361 px fit 91 px by 1/4: the smaller factor holds for both axes.
+    for output, factor in (((321, 721), 0.5), ((1281, 91), 0.25), ((1281, 721), 2.0)):
+        scaled = scaled_keypoints(corners, "output", _PLACEMENT, output)
+        np.testing.assert_allclose(scaled, factor * corners)
+    assert output_factor((1, 1), (100, 50)) == 49
 
 
 def test_maps_in_openposes_order_and_scales(tmp_path):
@@ -105,6 +114,11 @@ def test_maps_are_drawn_where_they_are():
     y, x = np.indices(changed.shape)
     # The spot of one cell reaches 16 px to each side; its middle is the cell's place.
     np.testing.assert_allclose([(weight * x).sum(), (weight * y).sum()], at, atol=0.1)
+    one = draw_map(image, heatmaps[4], _PLACEMENT, 8, offset)
+    far = np.abs(drawn.astype(int) - 60).max(-1) > 2
+    assert (one[far] != 60).any(-1).all()
+    peak = one[round(at[1]), round(at[0])].astype(int)
+    assert peak[2] == peak.max() > 180  # red where it is strongest
     fields = draw_pafs(image, pafs, _PLACEMENT, 8, offset)
     assert (fields[int(at[1]) - 60] != 60).any()
     assert (fields[:, 0] == 60).all()
@@ -126,8 +140,21 @@ def test_the_command(tmp_path, draw_people, capsys):
     unit = json.loads((out / "a_keypoints.json").read_text())
     x = source["people"][0]["pose_keypoints_2d"][0]
     assert unit["people"][0]["pose_keypoints_2d"][0] == pytest.approx(x / 255, abs=1e-3)
+    main([*common, "--draw", "RWrist", "RElbow-RWrist", "background", "skeleton", "--output-resolution", "129x200"])
+    image = cv2.resize(cv2.imread(str(tmp_path / "in" / "a.png")), (128, 184))
+    pictures = {what: cv2.imread(str(out / f"a_{what}_drawn.png")) for what in ("RWrist", "background", "skeleton")}
+    assert {p.shape for p in pictures.values()} == {(200, 129, 3)}
+    # The factor is 128 / 255, so row 184 is the first that the image does not reach.
+    assert all((p[187:] == 0).all() for p in pictures.values())
+    wrist = np.array(source["people"][0]["pose_keypoints_2d"][12:14]) * 128 / 255
+    changed = np.abs(pictures["RWrist"][:184, :128].astype(np.float32) - image).sum(-1)
+    y, x = np.unravel_index(cv2.GaussianBlur(changed, (0, 0), 3).argmax(), changed.shape)
+    assert np.abs([x - wrist[0], y - wrist[1]]).max() < 4  # a cell of the net at half the size
+    assert not (pictures["background"] == pictures["RWrist"]).all()
     for wrong, said in (
         (["--heatmaps", "parts", "--heatmaps-scale", "unit"], "png holds uint8 only"),
+        (["--draw", "RFin"], "'RFin' cannot be drawn; skeleton, heatmaps"),
+        (["--output-resolution", "0x7"], "WIDTHxHEIGHT is wanted"),
         (["--hands"], "hand_21 has no weights here"),
         (["--model", "body_25"], "body_25 has no weights here"),
     ):
