@@ -26,6 +26,7 @@ _ROOM_OF_MODULE = {
         (
             "api",
             "blurring",
+            "board_watch",
             "calibration",
             "calibration_check",
             "detection",

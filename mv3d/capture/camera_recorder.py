@@ -16,6 +16,8 @@ from mv3d.files.arrival_clock import GapCounter
 
 # Waits before a lost camera is tried again, s; the last one for ever after.
 _RETRY_AFTER = (0.2, 0.5, 1.0, 2.0, 5.0)
+# Frames since the last that needs no other, beyond which none is shown: ten seconds and more.
+_MOST_RECENT = 600
 # A thread that hangs in a driver is left behind after so long, s.
 _PATIENCE = 2.0
 
@@ -80,6 +82,7 @@ class CameraRecorder:
         self._source: Source | None = source
         self._reopen = reopen
         self._queue = FrameQueue(queue_bytes)
+        self._recent: tuple[CapturedFrame, ...] = ()
         self._state = _State()
         self._started, self._stopped = threading.Event(), threading.Event()
         self._start_at = self._stop_at = float("inf")
@@ -106,6 +109,11 @@ class CameraRecorder:
     def queue_fill(self) -> float:
         """Share of the room between camera and disk that is taken."""
         return self._queue.fill
+
+    @property
+    def recent(self) -> tuple[CapturedFrame, ...]:
+        """The newest frame, after those that it is decoded from: for who wants to see what is recorded."""
+        return self._recent
 
     @property
     def silence(self) -> float:
@@ -179,6 +187,8 @@ class CameraRecorder:
         self.counts.received += 1
         self.counts.repeated += _same(got.data, self._last)
         self._last = got.data
+        # One assignment: whoever looks takes a tuple that no longer changes, and nobody waits for anybody.
+        self._recent = (got,) if got.key or len(self._recent) >= _MOST_RECENT else (*self._recent, got)
         self._gaps.add(got.arrival if got.device_time is None else got.device_time)
         self.counts.missing = self._gaps.missing
         if not self._queue.put(got, wait=not self.info.live) and self._state.text != "failed":

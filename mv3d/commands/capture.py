@@ -14,6 +14,7 @@ from mv3d.commands.arguments import Lines, Session
 from mv3d.errors import CaptureError, ConfigError
 
 if TYPE_CHECKING:
+    from calib.boards import Board
     from mv3d.capture.frames import SourceSettings
     from mv3d.capture.recorder import Recorder
     from mv3d.capture.summary import CameraSummary, Recorded
@@ -34,6 +35,7 @@ def record(
     codec: Literal["auto", "h264", "ffv1", "mjpeg"] = "auto",
     pace: Literal["own", "fast"] = "own",
     timeout: float = 5.0,
+    board: str | None = None,
     overwrite: bool = False,
     quiet: bool = False,
 ) -> Lines:
@@ -59,6 +61,8 @@ def record(
         codec: auto keeps what a camera packs (MJPEG, H.264) as it is and encodes images as H.264; ffv1 is lossless.
         pace: own plays files at their frame rate, fast as fast as they can be read.
         timeout: seconds without a frame after which a camera counts as lost.
+        board: YAML file or name of a board that is filmed for a calibration: says all the time what to show next, and
+            when it is enough; calibration/guidance.png shows it.
         overwrite: replace the videos of the session.
         quiet: show nothing while it runs.
     """
@@ -72,9 +76,14 @@ def record(
     addresses = parse_cameras(camera)
     settings = _settings(size, fps, exposure, focus, white_balance, auto, timeout, pace)
     opened = open_recorder(session, addresses, RecorderConfig(settings, codec), overwrite)
+    pattern = _board(board) if board else None
     with RecordingScreen(quiet) as screen, _signals_stop(), opened as recorder:
-        recorded = _record(recorder, screen, seconds, countdown)
-    return [] if quiet else _recorded_lines(session, recorded)
+        if pattern is None:
+            recorded, shown = _record(recorder, screen, seconds, countdown), []
+        else:
+            recorded, shown = _record_board(recorder, screen, seconds, countdown, pattern)
+            shown = [*shown, f"now       mv3d calibrate {session} --board {board}"]
+    return [] if quiet else [*_recorded_lines(session, recorded), *shown]
 
 
 def cameras() -> Lines:
@@ -147,6 +156,25 @@ def _record(recorder: "Recorder", screen: "RecordingScreen", seconds: float | No
         frames = sum(c.frames for c in recorded.cameras)
         raise CaptureError(f"{ended[0].ended}; no camera is left, {frames} frames were written and are kept")
     return recorded
+
+
+def _board(name: str) -> "Board":
+    from calib.boards import load_board
+
+    return load_board(name)
+
+
+def _record_board(
+    recorder: "Recorder", screen: "RecordingScreen", seconds: float | None, countdown: int, board: "Board"
+) -> tuple["Recorded", Lines]:
+    """A recording that a board is shown in; also what is still missing at its end."""
+    from mv3d.board_watch import BoardWatch
+
+    with BoardWatch(board, recorder.cameras, recorder.session.root / "calibration" / "guidance.png") as watch:
+        screen.say(f"board: {board.describe()}; {watch.picture} shows what to show next")
+        screen.below = watch.lines
+        recorded = _record(recorder, screen, seconds, countdown)
+    return recorded, ["board", *(f"  {line}" for line in watch.lines())]
 
 
 @contextmanager

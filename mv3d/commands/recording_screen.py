@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from shutil import get_terminal_size
 from types import TracebackType
@@ -17,10 +17,15 @@ _UP_AND_CLEAR = "\x1b[{}F\x1b[J"
 
 
 class RecordingScreen:
-    """Shows a recording on standard error and listens for the stop key."""
+    """Shows a recording on standard error and listens for the stop key.
+
+    Attributes:
+        below: gives further lines for below those of the cameras.
+    """
 
     def __init__(self, quiet: bool) -> None:
         """Show nothing if quiet; on a terminal draw over, elsewhere write a line now and then."""
+        self.below: Callable[[], list[str]] = list
         self._out = sys.stderr
         self._quiet, self._live = quiet, self._out.isatty()
         self._status, self._drawn, self._next = RecordingStatus(), 0, 0.0
@@ -54,7 +59,8 @@ class RecordingScreen:
             self._draw(recorder)
 
     def _draw(self, recorder: Recorder) -> None:
-        lines = self._status.lines(recorder, get_terminal_size().columns - 1 if self._live else 200)
+        width = get_terminal_size().columns - 1 if self._live else 200
+        lines = [*self._status.lines(recorder, width), *(line[:width] for line in self.below())]
         if self._live:
             text = (_UP_AND_CLEAR.format(self._drawn) if self._drawn else "") + "\n".join(lines) + "\n"
             self._drawn = len(lines)
