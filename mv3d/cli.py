@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import tyro
 
-from mv3d.commands import calibration, capture, chain, export, pose2d, rig, session, viewing
+from mv3d.commands import calibration, capture, chain, export, live, pose2d, rig, session, viewing
 from mv3d.errors import Mv3dError
 
 # What a shell reports of programs ended by SIGINT and SIGPIPE.
@@ -24,6 +24,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "calibrate": calibration.calibrate,
     "cameras": capture.cameras,
     "record": capture.record,
+    "live": live.live,
     "session": {
         "info": session.info,
         "repair": session.repair,

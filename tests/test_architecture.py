@@ -15,7 +15,7 @@ _FLOORS = (
     ("export",),
     ("guidance",),
     ("config",),
-    ("pipeline",),
+    ("pipeline", "live"),
     ("cli",),
 )
 _FLOOR_OF = {room: floor for floor, rooms in enumerate(_FLOORS) for room in rooms}

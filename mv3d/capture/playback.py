@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mv3d.capture.frames import CapturedFrame, DamagedFrame, SourceInfo, SourceSettings
 from mv3d.errors import CaptureError, Mv3dError
-from mv3d.files.video import probe_video, read_frames
+from mv3d.files.video import VideoInfo, probe_video, read_frames
 
 
 class PlaybackSource:
@@ -23,6 +23,11 @@ class PlaybackSource:
         self._start = time.monotonic()
         # A camera cannot wait for the recorder; a file can, and only at its own pace plays a camera.
         self._info = SourceInfo("image", self._video.size, self._video.fps, live=False)
+
+    @property
+    def video(self) -> VideoInfo:
+        """The file."""
+        return self._video
 
     @property
     def info(self) -> SourceInfo:

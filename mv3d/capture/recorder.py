@@ -52,6 +52,11 @@ class Recorder:
         self._stopped_at = 0.0
 
     @property
+    def started_at(self) -> float:
+        """When all cameras started, on `time.monotonic()`'s clock; 0 before."""
+        return self._started_at
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the start; 0 before it."""
         return time.monotonic() - self._started_at if self._started_at else 0.0
@@ -114,9 +119,21 @@ class Recorder:
 
 @contextmanager
 def open_recorder(
-    root: Path, addresses: Sequence[CameraAddress], config: RecorderConfig, overwrite: bool = False
+    root: Path,
+    addresses: Sequence[CameraAddress],
+    config: RecorderConfig,
+    overwrite: bool = False,
+    watched: Callable[[str, Source], Source] = lambda _, source: source,
 ) -> Iterator[Recorder]:
     """Open all cameras, each with its first frame, and hold the session.
+
+    Args:
+        root: folder of the session.
+        addresses: the cameras.
+        config: how to record.
+        overwrite: replace the videos that are there.
+        watched: given a camera's name and its source whenever that was opened, what is read in its place: for those who
+            look on.
 
     Raises:
         CaptureError: a camera cannot be opened; names it.
@@ -126,13 +143,13 @@ def open_recorder(
     with recording_into(root):
         _check_empty(session, overwrite)
         check_output_folder(root)
-        sources = _open_all(addresses, config.source)
+        sources = open_all(addresses, config.source)
         if overwrite:
             _remove_videos(session)
         take_reserve(root)
         threads = max(1, (os.cpu_count() or 1) // len(addresses))
         recorder = Recorder(
-            session, [_camera(session, a, s, config, threads) for a, s in zip(addresses, sources, strict=True)]
+            session, [_camera(session, a, s, config, threads, watched) for a, s in zip(addresses, sources, strict=True)]
         )
         try:
             yield recorder
@@ -143,15 +160,21 @@ def open_recorder(
 
 
 def _camera(
-    session: Session, address: CameraAddress, source: Source, config: RecorderConfig, threads: int
+    session: Session,
+    address: CameraAddress,
+    source: Source,
+    config: RecorderConfig,
+    threads: int,
+    watched: Callable[[str, Source], Source],
 ) -> CameraRecorder:
     other = session.root / "other_sizes"
     files = CameraFiles(session.videos, other, address.name, source.info, config.codec, threads)
 
     def reopen() -> Source:
-        return open_source(address.source, config.source)
+        return watched(address.name, open_source(address.source, config.source))
 
-    return CameraRecorder(address, source, files, round(config.queue_mb * 1e6), reopen if config.reconnect else None)
+    room = round(config.queue_mb * 1e6)
+    return CameraRecorder(address, watched(address.name, source), files, room, reopen if config.reconnect else None)
 
 
 def _check_empty(session: Session, overwrite: bool) -> None:
@@ -171,7 +194,7 @@ def _remove_videos(session: Session) -> None:
                 path.unlink()
 
 
-def _open_all(addresses: Sequence[CameraAddress], settings: SourceSettings) -> list[Source]:
+def open_all(addresses: Sequence[CameraAddress], settings: SourceSettings) -> list[Source]:
     """Open all at the same time, since each may take seconds; the first that fails closes the others."""
     opened: dict[int, Source] = {}
     failed: dict[int, Mv3dError] = {}

@@ -83,7 +83,7 @@ def record(
         else:
             recorded, shown = _record_board(recorder, screen, seconds, countdown, pattern)
             shown = [*shown, f"now       mv3d calibrate {session} --board {board}"]
-    return [] if quiet else [*_recorded_lines(session, recorded), *shown]
+    return [] if quiet else [*recorded_lines(session, recorded), *shown]
 
 
 def cameras() -> Lines:
@@ -193,7 +193,8 @@ def _signals_stop() -> Iterator[None]:
             signal.signal(getattr(signal, name), handler)
 
 
-def _recorded_lines(session: Path, recorded: "Recorded") -> Lines:
+def recorded_lines(session: Path, recorded: "Recorded") -> Lines:
+    """What is told of a recording at its end."""
     lines = [f"{recorded.seconds:.1f} s recorded", *(_camera_line(c) for c in recorded.cameras)]
     lines += [f"warning: {c.name} was lost: {c.ended}" for c in recorded.cameras if c.ended]
     lines += [f"note: {note}" for note in recorded.notes]

@@ -4,10 +4,11 @@ Frame times come from the packets (pts * time_base), so that nothing but the fir
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -159,6 +160,14 @@ def decode_frames(
     Raises:
         VideoError: a frame cannot be decoded or has another size; says how many frames were read.
     """
+    for index, picture in decode_pictures(path, contents, start, stop):
+        yield index, picture()
+
+
+def decode_pictures(
+    path: Path, contents: Contents, start: int, stop: int
+) -> Iterator[tuple[int, Callable[[], UInt8[np.ndarray, "height width 3"]]]]:
+    """As `decode_frames`, but a function in the place of an image: making it takes longer than decoding."""
     done = start
     with open_video(path) as (container, stream):
         frames = _frames_from(container, stream, contents, start)
@@ -171,7 +180,7 @@ def decode_frames(
                 continue
             if index > done or frame is None:
                 raise VideoError(_damaged(path, done, contents))
-            yield index, _upright(frame, contents.size, path)
+            yield index, partial(_upright, frame, contents.size, path)
             done += 1
 
 

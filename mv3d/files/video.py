@@ -3,8 +3,9 @@
 `probe_video` and `read_frames` take either; `VideoWriter` writes H.264 in MP4.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,12 @@ from jaxtyping import UInt8
 
 from mv3d.data.checks import frozen_array
 from mv3d.errors import VideoError
-from mv3d.files.container import Contents, decode_frames, read_contents
+from mv3d.files.container import Contents, decode_frames, decode_pictures, read_contents
 from mv3d.files.frame_times import recorded_timestamps
 from mv3d.files.image_folder import list_images, read_image, read_images
 from mv3d.files.video_writer import VideoWriter
 
-__all__ = ["VIDEO_SUFFIXES", "VideoInfo", "VideoWriter", "probe_video", "read_frames"]
+__all__ = ["VIDEO_SUFFIXES", "VideoInfo", "VideoWriter", "probe_video", "read_frames", "read_pictures"]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".mov", ".m4v", ".webm"})
 # Images carry no rate; a webcam's is the likeliest.
@@ -106,6 +107,23 @@ def read_frames(
         return
     for index, image in decode_frames(info.path, info.contents, start, stop):
         yield float(info.timestamps[index]), image
+
+
+def read_pictures(info: VideoInfo) -> Iterator[tuple[float, Callable[[], UInt8[np.ndarray, "height width 3"]]]]:
+    """All frames as (timestamp s, a function that makes the BGR image), for those who look at few of them.
+
+    Args:
+        info: what `probe_video` returned.
+
+    Raises:
+        VideoError: as `read_frames`; the functions raise it where the size changes within the video.
+    """
+    if info.contents is None:
+        for timestamp, image in read_frames(info.path, info=info):
+            yield timestamp, partial(np.asarray, image)
+        return
+    for index, picture in decode_pictures(info.path, info.contents, 0, info.frame_count):
+        yield float(info.timestamps[index]), picture
 
 
 def _probe_images(folder: Path, fps: float) -> VideoInfo:

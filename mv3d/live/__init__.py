@@ -1,0 +1,1 @@
+"""While the cameras run: newest frames in, skeletons out; recorded, sent, shown."""

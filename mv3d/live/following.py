@@ -1,0 +1,112 @@
+"""Who is followed while the cameras run: the 2D look and the 3D step of one frame set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from mv3d.config import Config
+from mv3d.data.poses import MISSING
+from mv3d.data.rig import Rig
+from mv3d.data.skeleton import Skeleton
+from mv3d.guidance import Guide
+from mv3d.pose2d.detector import Detector
+from mv3d.reconstruct.causal import CausalReconstructor
+from mv3d.reconstruct.causal_lag import CausalSkeleton
+from mv3d.reconstruct.causal_model import CausalConfig, Learning
+
+# Apart in time as two frames of a camera are; which does not matter where kernels are only compiled.
+_A_FRAME = 1 / 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen2D:
+    """The 2D detections of one frame set.
+
+    Attributes:
+        xy: for each view (detection, joint, 2) px; NaN where missing.
+        score: for each view (detection, joint).
+    """
+
+    xy: tuple[np.ndarray, ...]
+    score: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LivePerson:
+    """Somebody in one frame set: a number that stays theirs, and the skeleton."""
+
+    number: int
+    skeleton: CausalSkeleton
+
+    @property
+    def joints(self) -> int:
+        """How many are not missing; none where nobody is in view."""
+        return int((self.skeleton.state != MISSING).sum())
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """Finds people in frame sets, one set after the other."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints of everybody."""
+        ...
+
+    def prepare(self) -> None:
+        """Compile and load what the first set would have to wait for."""
+        ...
+
+    def look(self, images: Sequence[np.ndarray | None], time: float) -> Seen2D:
+        """The 2D stage; None for views without a picture."""
+        ...
+
+    def step(self, seen: Seen2D, time: float, delay: np.ndarray) -> list[LivePerson]:
+        """The 3D stage; with a lag, of the frame so many sets before."""
+        ...
+
+
+class OnePerson:
+    """The performer alone."""
+
+    def __init__(self, rig: Rig, estimator: Detector, config: Config) -> None:
+        self._rig, self._estimator = rig, estimator
+        self._guide = Guide(rig, estimator, config.guidance, config.reconstruct.association)
+        self._reconstructor = reconstructor(rig, estimator.skeleton, config)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints."""
+        return self._estimator.skeleton
+
+    def prepare(self) -> None:
+        """Compile and load what the first set would have to wait for."""
+        prepare(self._rig, self._estimator)
+
+    def look(self, images: Sequence[np.ndarray | None], time: float) -> Seen2D:
+        """The 2D stage, guided by the last look."""
+        look = self._guide.look(images, time)
+        return Seen2D(tuple(xy[None] for xy in look.xy), tuple(score[None] for score in look.score))
+
+    def step(self, seen: Seen2D, time: float, delay: np.ndarray) -> list[LivePerson]:
+        """The 3D stage."""
+        skeleton = self._reconstructor.step(np.concatenate(seen.xy), np.concatenate(seen.score), time, delay)
+        return [] if skeleton is None else [LivePerson(0, skeleton)]
+
+
+def reconstructor(rig: Rig, skeleton: Skeleton, config: Config) -> CausalReconstructor:
+    """The causal filter of one person; it learns beside the run."""
+    learning = Learning(config.reconstruct.triangulation, config.reconstruct.sequence)
+    return CausalReconstructor(rig, skeleton, replace(config.reconstruct.causal, in_background=True), learning)
+
+
+def prepare(rig: Rig, estimator: Detector) -> None:
+    """Let the network see black images and compile the filter's kernels, which takes seconds the first time."""
+    estimator.detect([np.zeros((h, w, 3), np.uint8) for w, h in (camera.size for camera in rig)])
+    filtered = CausalReconstructor(rig, estimator.skeleton, CausalConfig())
+    joints = len(estimator.skeleton)
+    xy = np.tile(np.array([camera.size for camera in rig], float)[:, None] / 2, (1, joints, 1))
+    for frame in range(3):
+        filtered.step(xy, np.ones((len(rig), joints)), frame * _A_FRAME)

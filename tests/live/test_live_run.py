@@ -1,0 +1,179 @@
+"""A live run on a stage: frame sets handed in, exact detections, a clock that the test sets."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mv3d.capture.frames import SourceInfo
+from mv3d.capture.live_camera import LiveCamera
+from mv3d.capture.live_frames import FrameSet, LiveFrames, LiveFramesConfig
+from mv3d.config import Config
+from mv3d.data.skeletons import COCO_18
+from mv3d.errors import ConfigError
+from mv3d.live.config import LiveConfig
+from mv3d.live.following import OnePerson
+from mv3d.live.run import LiveRun
+from mv3d.live.senders import UdpSender, WebSocketSender
+from mv3d.synthetic.performer import standing_person
+from mv3d.synthetic.rigs import camera_ring
+
+SIZE, FPS, FRAMES = (320, 200), 10.0, 12
+RIG = camera_ring(4, size=SIZE, focal=190.0, seed=3)
+INFO = SourceInfo("image", SIZE, FPS)
+
+
+class NoFeed:
+    """Nothing is read: the test hands frame sets in."""
+
+    active = True
+
+    def start(self) -> float:
+        return 0.0
+
+    def stop(self) -> None:
+        self.active = False
+
+
+class Kept:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict] = []
+
+    def send(self, message: str) -> None:
+        self.messages.append(json.loads(message))
+
+    def close(self) -> None:
+        pass
+
+
+class Clock:
+    """Goes on by 10 ms whenever it is looked at."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        self.now += 0.01
+        return self.now
+
+
+def staged_run(staged_estimator, truth, config: Config | None = None):
+    clock, kept = Clock(), Kept()
+    frames = LiveFrames([LiveCamera(c.name, INFO, 8, clock) for c in RIG], LiveFramesConfig(), clock)
+    config = config or Config()
+    follower = OnePerson(RIG, staged_estimator(RIG, truth, None), config)
+    return LiveRun(RIG, follower, frames, NoFeed(), [kept], LiveConfig(), clock), kept, clock
+
+
+def frame_set(coded, frame: int, complete: float, without: int | None = None) -> FrameSet:
+    images = tuple(None if v == without else coded(frame, v, SIZE) for v in range(len(RIG)))
+    trouble = {} if without is None else {RIG.names[without]: "unplugged"}
+    return FrameSet(frame / FPS, complete, images, np.zeros(len(RIG)), trouble)
+
+
+def test_skeletons_come_out_and_a_camera_that_stops_is_named(staged_estimator, coded) -> None:
+    truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
+    run, kept, clock = staged_run(staged_estimator, truth)
+    for frame in range(FRAMES):
+        run.take(frame_set(coded, frame, clock.now, 1 if 3 <= frame < 8 else None))
+    assert [m["frame"] for m in kept.messages] == list(range(FRAMES))
+    assert [bool(m["trouble"]) for m in kept.messages] == [3 <= frame < 8 for frame in range(FRAMES)]
+    assert run.summary.without == {RIG.names[1]: 5}
+    assert run.summary.with_people == FRAMES
+    for frame, message in enumerate(kept.messages):
+        (person,) = message["people"]
+        for name, xyz in person["joints"].items():
+            # The pictures are small: a px is 2.5 cm, and what moves while nothing is known is a px off.
+            assert np.linalg.norm(np.array(xyz[:3]) - truth[frame, COCO_18.index(name)]) < 0.05
+
+
+def test_latency_counts_from_the_last_frame_of_the_set_also_with_a_lag(staged_estimator, coded) -> None:
+    truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
+    config = Config()
+    config = type(config)(reconstruct=_with_lag(config, 2))
+    run, kept, clock = staged_run(staged_estimator, truth, config)
+    completed = []
+    for frame in range(6):
+        completed.append(clock.now)
+        run.take(frame_set(coded, frame, clock.now))
+    # Three looks at the clock in a set: when it is begun, seen and done.
+    assert kept.messages[0]["latency_ms"] == pytest.approx(30.0)
+    assert not kept.messages[0]["people"]
+    assert kept.messages[5]["time"] == pytest.approx(0.3)
+    assert kept.messages[5]["latency_ms"] == pytest.approx(1e3 * (completed[5] + 0.03 - completed[3]))
+
+
+def _with_lag(config: Config, lag: int):
+    from dataclasses import replace
+
+    return replace(config.reconstruct, causal=replace(config.reconstruct.causal, lag=lag))
+
+
+def test_nobody_in_view_is_said(staged_estimator, coded) -> None:
+    truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
+    run, kept, clock = staged_run(lambda *a: staged_estimator(*a, absent=frozenset(range(FRAMES))), truth)
+    run.take(frame_set(coded, 0, clock.now))
+    assert kept.messages[0]["people"] == []
+    assert run.status.joints == 0
+    assert run.summary.with_people == 0
+
+
+@pytest.mark.parametrize("target", ["9000", "host:", "a:b", "127.0.0.1:70000"])
+def test_targets_that_are_none(target: str) -> None:
+    with pytest.raises(ConfigError, match="HOST:PORT"):
+        UdpSender(target)
+
+
+def test_a_datagram_holds_the_message() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(5.0)
+        sender = UdpSender(f"127.0.0.1:{listener.getsockname()[1]}")
+        sender.send("x")
+        assert listener.recv(100) == b"x\n"
+        sender.close()
+
+
+def test_a_listener_gets_the_newest_and_other_sites_none() -> None:
+    client = pytest.importorskip("websockets.sync.client")
+    exceptions = pytest.importorskip("websockets.exceptions")
+    sender = WebSocketSender("127.0.0.1", 0)
+    try:
+        sender.send("old")
+        sender.send("new")
+        with client.connect(f"ws://127.0.0.1:{sender.port}", proxy=None) as connection:
+            assert connection.recv(timeout=5) == "new"
+        with pytest.raises(exceptions.InvalidStatus):
+            client.connect(f"ws://127.0.0.1:{sender.port}", origin="https://example.org", proxy=None)
+    finally:
+        sender.close()
+
+
+@pytest.mark.slow
+def test_command_follows_files_and_records_every_frame(tmp_path: Path, coded) -> None:
+    RIG.save(tmp_path / "cameras.yaml")
+    cameras = []
+    for v, camera in enumerate(RIG):
+        folder = tmp_path / camera.name
+        folder.mkdir()
+        for frame in range(FRAMES):
+            cv2.imwrite(str(folder / f"{frame:03d}.png"), coded(frame, v, SIZE))
+        cameras += ["--camera", f"{camera.name}={folder}"]
+    session, figures = tmp_path / "session", tmp_path / "figures.json"
+    command = [sys.executable, "-m", "mv3d.cli", "live", "--rig", str(tmp_path / "cameras.yaml"), *cameras]
+    done = subprocess.run(
+        [*command, "--record", str(session), "--json", str(figures)], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(figures.read_text())
+    assert found["sets"] >= 1
+    assert found["with_people"] == 0
+    from mv3d.files.video import probe_video
+
+    assert [probe_video(session / "videos" / f"{c.name}.mkv").frame_count for c in RIG] == [FRAMES] * len(RIG)
