@@ -112,7 +112,7 @@ def time_large(config: BenchmarkConfig, name: str) -> list[Timing]:
     images = np.random.default_rng(0).integers(0, 256, (config.large, 368, 656, 3), dtype=np.uint8)
     rows = []
     for precision in ("fp32",) if device.type == "cpu" else ("fp32", "fp16"):
-        network = model.build(model.skeleton).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = model.untrained().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         engine = TorchEngine(network, device, EngineConfig(precision=precision))
         ms = alternate([lambda engine=engine: [m.cpu() for m in engine.maps(images)]], config.repeats)[0]
         rows.append(Timing(f"{name} {precision}", f"{config.large} x 368x656", float(ms) / config.large))
