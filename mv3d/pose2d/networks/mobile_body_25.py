@@ -40,6 +40,12 @@ LAYOUT = _layout()
 """The joints of BODY_25, joined by the limbs whose fields this network has: those from the neck to the hips as well."""
 
 
+NEW_FIELDS = tuple(name in _NEW_JOINTS for name in (*BODY_25.keypoints, "")) + tuple(
+    channel >= COCO_18.paf_count for channel in range(LAYOUT.paf_count)
+)
+"""Which heatmaps, then which PAFs, come from the head and not from mobilenet_thin."""
+
+
 class MobileBody25(MobilenetThin):
     """Heatmaps and PAFs at stride 8 from raw BGR pixels, in the order of `LAYOUT`."""
 
