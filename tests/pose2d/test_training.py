@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,6 +230,30 @@ def test_names_and_joints_of_other_data_sets(tmp_path: Path) -> None:
     pck = pck_of_joints([image], [image.xy + np.array([7.9, 0])], BODY_25)
     assert pck["Nose"] == 1.0  # the box is 80 px tall
     assert pck_of_joints([image], [image.xy + np.array([8.1, 0])], BODY_25)["Nose"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda d: d.pop("categories"),
+        lambda d: d["categories"][0].update(keypoints=7),
+        lambda d: d["annotations"][0].update(keypoints=["x", 1, 2]),
+        lambda d: d["annotations"][0].update(keypoints=[1, 2]),
+        lambda d: d["annotations"][0].update(bbox=[1, 2]),
+        lambda d: d["annotations"][0].update(bbox=[1, 2, float("nan"), 4]),
+        lambda d: d["annotations"][1].update(keypoints=[float("inf")] * 75),
+        lambda d: d["annotations"][1].update(image_id=[]),
+        lambda d: d["images"][0].update(file_name="../../elsewhere.png") or d["images"].pop(),
+        lambda d: d.update(images=5),
+    ],
+)
+def test_broken_annotations_are_one_line(drawn: Path, tmp_path: Path, spoil: Callable[[dict], object]) -> None:
+    document = json.loads((drawn / "annotations.json").read_text())
+    spoil(document)
+    (tmp_path / "annotations.json").write_text(json.dumps(document))
+    with pytest.raises(FormatError) as caught:
+        read_annotated(f"{drawn / 'images'}:{tmp_path / 'annotations.json'}", BODY_25)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_cannot_be_trained_is_said(drawn: Path, tmp_path: Path) -> None:

@@ -94,6 +94,8 @@ def _annotated(images: Path, image: dict[str, Any], entries: list[dict[str, Any]
         rows = keypoints[joints]
         people.append(np.where((joints >= 0)[:, None] & (rows[:, 2:] > 0), rows[:, :2], np.nan))
         boxes.append(np.array(entry["bbox"], float))
+        if boxes[-1].shape != (4,) or not np.isfinite([*boxes[-1], *keypoints.ravel()]).all():
+            raise ValueError(f"image {image['id']} has somebody without a box, or numbers that are not finite")
     xy = np.array(people).reshape(-1, len(joints), 2)
     path = images / Path(str(image["file_name"])).name
     return Annotated(path, xy, np.array(boxes).reshape(-1, 4), joints >= 0, tuple(unlabelled))
