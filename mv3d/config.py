@@ -28,7 +28,7 @@ class Pose2DConfig:
     """The 2D stage.
 
     Attributes:
-        model: name of the network; see `mv3d models list`.
+        model: name of the network, see `mv3d models list`; or a file of weights, .safetensors or .onnx.
         device: torch device; "auto" takes the GPU if there is one.
         long_sides: px of the longer side of whole images in the network, one pass each. People between 150 and 220 px
             tall in one of them are found best.

@@ -22,9 +22,9 @@ from mv3d.pose2d.blazepose import BlazePoseModel
 from mv3d.pose2d.detections import Detections
 from mv3d.pose2d.detector import Detector
 from mv3d.pose2d.estimator import PoseEstimator
-from mv3d.pose2d.models import model_named
 from mv3d.pose2d.onnx_model import OnnxPersonModel
 from mv3d.pose2d.part_estimator import load_part_estimator
+from mv3d.pose2d.recognition import model_called
 from mv3d.pose2d.top_down import PersonModel, TopDownEstimator
 from mv3d.pose2d.tracking import FlowTracker
 from mv3d.pose2d.whole_body import WholeBodyEstimator
@@ -82,7 +82,7 @@ def detected_skeleton(config: Pose2DConfig) -> Skeleton:
         body = BLAZEPOSE_33
     else:
         model = _person_model(config)
-        body = model_named(config.model).skeleton if model is None else model.skeleton
+        body = model_called(config.model)[0].skeleton if model is None else model.skeleton
     return with_hands_and_face(body, config.hands, 70 if config.face else 0)
 
 

@@ -20,7 +20,7 @@ from mv3d.pose2d.detections import Detections
 from mv3d.pose2d.detector import Detector
 from mv3d.pose2d.estimator import ImageMaps, PoseEstimator
 from mv3d.pose2d.map_pictures import draw_heatmaps, draw_map, draw_pafs
-from mv3d.pose2d.models import model_named
+from mv3d.pose2d.models import Model
 from mv3d.pose2d.preprocess import Fit
 from mv3d.viz.overlay import draw_view
 
@@ -89,7 +89,8 @@ def process_images(
     estimator = make_estimator(config)
     if outputs.need_maps and not isinstance(estimator, PoseEstimator):
         raise ConfigError("maps and net pixels are those of a body network alone; leave out --hands and --face")
-    _check_names(outputs.draw, estimator.skeleton)
+    layout = estimator.model.layout if isinstance(estimator, PoseEstimator) else estimator.skeleton
+    _check_names(outputs.draw, layout)
     people = 0
     for path in progress(paths, len(paths), "looking for people"):
         image = read_image(path)
@@ -104,7 +105,7 @@ def process_images(
         if maps is not None and outputs.maps is not None:
             _write_maps(maps, out / path.stem, len(estimator.skeleton), outputs.maps, outputs.maps_format)
         for what in outputs.draw:
-            picture = _drawn(what, image, detections, maps, estimator.skeleton, config)
+            picture = _drawn(what, image, detections, maps, estimator)
             _write_picture(Path(f"{out / path.stem}_{what}_drawn.png"), picture, output)
     return people, len(paths)
 
@@ -140,20 +141,16 @@ def _write_maps(maps: ImageMaps, stem: Path, joints: int, what: openpose_output.
         openpose_output.write_map_floats(Path(f"{stem}_heatmaps.float"), wanted)
 
 
-def _drawn(
-    what: str,
-    image: np.ndarray,
-    found: Detections,
-    maps: ImageMaps | None,
-    skeleton: Skeleton,
-    config: Pose2DConfig,
-) -> np.ndarray:
-    if what == "skeleton":
+def _drawn(what: str, image: np.ndarray, found: Detections, maps: ImageMaps | None, estimator: Detector) -> np.ndarray:
+    skeleton = estimator.skeleton
+    if what == "skeleton" or maps is None or not isinstance(estimator, PoseEstimator):
         return draw_view(image, found.xy, found.score, None, None, None, skeleton, "")
-    assert maps is not None
+    return _drawn_map(what, image, maps, estimator.model)
+
+
+def _drawn_map(what: str, image: np.ndarray, maps: ImageMaps, model: Model) -> np.ndarray:
     assert maps.placement is not None
-    model = model_named(config.model)
-    where = maps.placement, model.stride, model.cell_offset
+    skeleton, where = model.layout, (maps.placement, model.stride, model.cell_offset)
     heatmaps, pafs = maps.heatmaps.cpu().numpy(), maps.pafs.cpu().numpy()
     limbs = _limbs(skeleton)
     pictures: dict[str, Callable[[], np.ndarray]] = {

@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="where torch runs: cpu, cuda")
     parser.add_argument("--compile", action="store_true", help="time torch.compile as well")
-    parser.add_argument("--large", type=int, default=0, help="time BODY_25 and COCO_18 in batches of this many as well")
+    parser.add_argument("--large", type=int, default=0, help="time every network in batches of this many too")
     parser.add_argument("--out", type=Path, default=Path("bench_pose2d.json"))
     arguments = parser.parse_args()
     chosen = vars(arguments).copy()

@@ -17,7 +17,7 @@ from mv3d.pose2d.config import EngineConfig
 from mv3d.pose2d.device import choose_device
 from mv3d.pose2d.engine import Engine, TorchEngine, make_engine
 from mv3d.pose2d.ideal_maps import ideal_maps
-from mv3d.pose2d.models import model_named
+from mv3d.pose2d.models import MODELS, model_named
 from mv3d.pose2d.peaks import Peaks, find_peaks
 
 # A standing person, joints of COCO_18, as shares of stature: x to the image's right from the midline, y down.
@@ -55,7 +55,8 @@ class BenchmarkConfig:
         threads: threads of torch and OpenCV.
         device: where torch runs.
         compile: torch.compile as well, which takes a minute or more for each size.
-        large: BODY_25 and COCO_18 (random weights) at 656x368 as well, in batches of this many; 0 leaves them out.
+        large: every network (random weights) as well, bodies at 656x368, hands and faces at 368x368, in batches of this
+            many; 0 leaves them out.
     """
 
     graph: Path | None = None
@@ -74,7 +75,7 @@ def run_benchmark(config: BenchmarkConfig) -> list[Timing]:
     for shape in [(1, 208, 368), (4, 208, 368), (1, 352, 352), (4, 352, 352)]:
         rows += time_engines(config, shape)
     if config.large:
-        rows += [row for name in ("body_25", "coco_18") for row in time_large(config, name)]
+        rows += [row for name in MODELS for row in time_large(config, name)]
     return [*rows, *(row for n in (2, 20) for row in time_people(n, 50))]
 
 
@@ -107,15 +108,16 @@ def _engines(config: BenchmarkConfig) -> list[tuple[str, Engine]]:
 
 
 def time_large(config: BenchmarkConfig, name: str) -> list[Timing]:
-    """A large network with random weights at 656x368, ms an image."""
+    """A network with random weights at the size that OpenPose runs it at, ms an image."""
     model, device = model_named(name), choose_device(config.device)
-    images = np.random.default_rng(0).integers(0, 256, (config.large, 368, 656, 3), dtype=np.uint8)
+    width = 656 if model.finds_people else 368
+    images = np.random.default_rng(0).integers(0, 256, (config.large, 368, width, 3), dtype=np.uint8)
     rows = []
     for precision in ("fp32",) if device.type == "cpu" else ("fp32", "fp16"):
-        network = model.build(model.skeleton).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = model.untrained().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         engine = TorchEngine(network, device, EngineConfig(precision=precision))
         ms = alternate([lambda engine=engine: [m.cpu() for m in engine.maps(images)]], config.repeats)[0]
-        rows.append(Timing(f"{name} {precision}", f"{config.large} x 368x656", float(ms) / config.large))
+        rows.append(Timing(f"{name} {precision}", f"{config.large} x 368x{width}", float(ms) / config.large))
     return rows
 
 

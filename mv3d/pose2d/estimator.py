@@ -18,9 +18,10 @@ from mv3d.pose2d.detections import Detections, merge, no_detections
 from mv3d.pose2d.device_decoding import decode_on_device
 from mv3d.pose2d.engine import make_engine
 from mv3d.pose2d.fusion import fuse_maps
-from mv3d.pose2d.models import model_named
+from mv3d.pose2d.models import Model
 from mv3d.pose2d.peaks import Peaks, find_peaks
 from mv3d.pose2d.preprocess import Fit, as_bgr, batch_images, fit, resize
+from mv3d.pose2d.recognition import model_called
 from mv3d.pose2d.resolution import average_scales, placements_of
 
 ToSource = Callable[[np.ndarray], np.ndarray]
@@ -62,7 +63,7 @@ class PoseEstimator:
         """Load the network.
 
         Args:
-            model: name of the network.
+            model: name of the network, or a safetensors file of one.
             device: "auto" (a GPU if there is one) or a torch device: "cpu", "cuda", "cuda:1", ...
             weights: a safetensors file; None takes the installed weights.
             config: thresholds of peaks and people; None takes OpenPose's.
@@ -79,15 +80,20 @@ class PoseEstimator:
         """
         if not long_sides or min(long_sides) <= 0 or candidates < 1:
             raise ValueError(f"long_sides {tuple(long_sides)} and candidates {candidates} must be positive")
-        self._model = model_named(model)
+        self._model, own_weights = model_called(model)
         if not self._model.finds_people:
             raise ConfigError(f"{model} looks at hands or faces, not at people; choose a model of the body")
         self._engine_config = engine or EngineConfig()
-        self._engine = make_engine(self._model, device, self._engine_config, weights)
-        self._config = config or openpose_thresholds(model)
+        self._engine = make_engine(self._model, device, self._engine_config, weights or own_weights)
+        self._config = config or openpose_thresholds(self._model.name)
         self._resolution = resolution or ResolutionConfig()
         self._long_sides = tuple(long_sides)
         self._candidates = candidates
+
+    @property
+    def model(self) -> Model:
+        """The kind of network."""
+        return self._model
 
     @property
     def skeleton(self) -> Skeleton:
@@ -167,7 +173,7 @@ class PoseEstimator:
             placements = [scale[i] for scale in scales]
             maps = [scale[i] for scale in by_scale]
             mean = maps[0] if len(maps) == 1 else average_scales(maps, placements, stride, offset)
-            count = self.skeleton.heatmap_count
+            count = self._model.layout.heatmap_count
             out.append(ImageMaps(mean[:count], mean[count:], placements[0].to_source, placements[0]))
         return out
 
@@ -185,7 +191,7 @@ class PoseEstimator:
         for size in set(sizes):
             own = [i for i, other in enumerate(sizes) if other == size]
             heatmaps, pafs = (torch.stack([getattr(maps[i], n) for i in own]) for n in ("heatmaps", "pafs"))
-            rules = self.skeleton, self._config
+            rules = self._model.layout, self._config
             decoded = decode_on_device(heatmaps, pafs, *rules, self._model.stride, self._model.cell_offset)
             for i, found in zip(own, decoded, strict=True):
                 people = assemble_scored(found.peaks, found.limb_scores, *rules)
@@ -196,7 +202,7 @@ class PoseEstimator:
         model, config = self._model, self._config
         heatmaps, pafs = (m.cpu().numpy() for m in (maps.heatmaps, maps.pafs))
         peaks = find_peaks(heatmaps[: len(self.skeleton)], config.peak_threshold, model.stride, model.cell_offset)
-        return peaks, assemble(peaks, pafs, self.skeleton, config, model.stride, model.cell_offset)
+        return peaks, assemble(peaks, pafs, model.layout, config, model.stride, model.cell_offset)
 
     def _detections(self, peaks: Peaks, people: People, to_source_px: ToSource) -> Detections:
         joints = len(self.skeleton)

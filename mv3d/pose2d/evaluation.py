@@ -106,7 +106,7 @@ def evaluate_on_coco(
     return Evaluation(
         images=len(entries),
         people=sum(len(p) for p in people),
-        statistics=_statistics(document, ids, keypoints),
+        statistics=average_precision(document, ids, keypoints),
         pck=_pck(people, keypoints),
     )
 
@@ -153,10 +153,19 @@ def _people_of(document: dict[str, Any], image_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _statistics(
+def average_precision(
     document: dict[str, Any], ids: list[int], keypoints: Iterable[tuple[np.ndarray, np.ndarray]]
 ) -> dict[str, float]:
-    """Average precision and recall by pycocotools."""
+    """Average precision and recall by pycocotools.
+
+    Args:
+        document: images and annotations of 17 keypoints in COCO's form, ids from 1.
+        ids: of the images, in the order of `keypoints`.
+        keypoints: what was found in each image, in the order of COCO_17.
+
+    Raises:
+        ConfigError: pycocotools is not installed.
+    """
     try:
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval

@@ -17,6 +17,7 @@ from mv3d.data.skeleton import Skeleton
 from mv3d.data.skeletons import BODY_25, COCO_18, FACE_70, HAND_21, MPI_15
 from mv3d.errors import ConfigError, FormatError
 from mv3d.pose2d.networks.lightweight import LightweightNet
+from mv3d.pose2d.networks.mobile_body_25 import LAYOUT, MobileBody25
 from mv3d.pose2d.networks.mobilenet_thin import MobilenetThin
 from mv3d.pose2d.networks.openpose import Body25Net, PartNet, TwoBranchNet
 from mv3d.pose2d.weight_store import checked_path
@@ -48,6 +49,8 @@ class Model:
         cell_offset: (x, y) input px that cell (0, 0) of the maps stands for; cell k lies at `stride * k + cell_offset`.
         ships: whether weights come with the package, in mv3d/pose2d/weights.
         stride: input px per cell of the maps.
+        joined_by: the same joints with the limbs whose fields the network has, where they are others than the
+            skeleton's.
     """
 
     name: str
@@ -56,6 +59,16 @@ class Model:
     cell_offset: tuple[float, float] = _MIDDLE
     ships: bool = False
     stride: int = _STRIDE
+    joined_by: Skeleton | None = None
+
+    @property
+    def layout(self) -> Skeleton:
+        """The skeleton with the limbs and channels of the network's fields."""
+        return self.joined_by or self.skeleton
+
+    def untrained(self) -> nn.Module:
+        """The network with random weights."""
+        return self.build(self.layout)
 
     @cached_property
     def _facts(self) -> dict:
@@ -89,7 +102,7 @@ class Model:
     @property
     def finds_people(self) -> bool:
         """Whether it finds whole people; hand and face networks look at one crop each."""
-        return self.skeleton.paf_count > 0
+        return self.layout.paf_count > 0
 
     @property
     def installed(self) -> bool:
@@ -112,6 +125,7 @@ MODELS = {
     model.name: model
     for model in (
         Model("mobilenet_thin", COCO_18, MobilenetThin, _MOBILENET_THIN_OFFSET, ships=True),
+        Model("mv3d-body25", BODY_25, MobileBody25, _MOBILENET_THIN_OFFSET, joined_by=LAYOUT),
         Model("body_25", BODY_25, Body25Net),
         Model("coco_18", COCO_18, TwoBranchNet),
         Model("mpi_15", MPI_15, TwoBranchNet),
@@ -152,7 +166,7 @@ def load_network(model: Model, weights: Path | None = None) -> nn.Module:
     except (OSError, SafetensorError) as error:
         raise FormatError(f"{path}: cannot be read as safetensors ({error}); pass weights of {model.name}") from error
     with torch.device("meta"):
-        network = model.build(model.skeleton)
+        network = model.untrained()
     try:
         wanted = network.state_dict().keys() if model.stored_as != model.name else state.keys()
         own = {name: state[name].float() for name in wanted}

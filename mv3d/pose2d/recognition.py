@@ -3,13 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from mv3d.errors import FormatError
-from mv3d.pose2d.models import MODELS, Model
-from mv3d.pose2d.weight_files import Tensors
+from mv3d.pose2d.models import MODELS, Model, model_named
+from mv3d.pose2d.weight_files import Tensors, read_weights
 
 # PyTorch's default, which the published networks were trained with.
 _BATCH_NORM_EPS = 1e-5
@@ -22,6 +23,22 @@ class _Fit:
     model: Model
     state: Tensors
     problem: str | None
+
+
+def model_called(name: str) -> tuple[Model, Path | None]:
+    """The model that a user names: one of `mv3d models list`, or a safetensors file whose layers tell it.
+
+    Returns:
+        The model, and the file; None where a model was named.
+
+    Raises:
+        ConfigError: there is none of that name.
+        FormatError: the file holds no known model's weights.
+    """
+    if not name.endswith(".safetensors"):
+        return model_named(name), None
+    _, tensors = read_weights(Path(name))
+    return recognise(tensors, name)[0], Path(name)
 
 
 def recognise(tensors: Tensors, where: str) -> tuple[Model, Tensors]:
@@ -53,7 +70,7 @@ def recognise(tensors: Tensors, where: str) -> tuple[Model, Tensors]:
 def _shapes(model_name: str) -> dict[str, tuple[int, ...]]:
     model = MODELS[model_name]
     with torch.device("meta"):
-        return {name: tuple(value.shape) for name, value in model.build(model.skeleton).state_dict().items()}
+        return {name: tuple(value.shape) for name, value in model.untrained().state_dict().items()}
 
 
 def _fit(model: Model, tensors: Tensors) -> _Fit:

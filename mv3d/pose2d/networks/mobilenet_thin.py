@@ -44,11 +44,11 @@ class SeparableConv(nn.Module):
 class Branch(nn.Module):
     """One output of a stage: three separable 3x3 layers, a wide 1x1 layer, and 1x1 to the fields."""
 
-    def __init__(self, inputs: int, width: int, outputs: int) -> None:
+    def __init__(self, inputs: int, hidden: int, width: int, outputs: int) -> None:
         super().__init__()
-        sizes = (inputs, _HIDDEN, _HIDDEN, _HIDDEN)
+        sizes = (inputs, hidden, hidden, hidden)
         self.convs = nn.Sequential(*(SeparableConv(a, b) for a, b in pairwise(sizes)))
-        self.wide = nn.Conv2d(_HIDDEN, width, 1)
+        self.wide = nn.Conv2d(hidden, width, 1)
         self.out = nn.Conv2d(width, outputs, 1)
 
     def forward(self, x: Float[Tensor, "batch inputs h w"]) -> Float[Tensor, "batch outputs h w"]:
@@ -59,10 +59,10 @@ class Branch(nn.Module):
 class Stage(nn.Module):
     """The PAF branch and the heatmap branch over the same input."""
 
-    def __init__(self, inputs: int, width: int, skeleton: Skeleton) -> None:
+    def __init__(self, inputs: int, width: int, pafs: int, heatmaps: int, hidden: int = _HIDDEN) -> None:
         super().__init__()
-        self.pafs = Branch(inputs, width, skeleton.paf_count)
-        self.heatmaps = Branch(inputs, width, skeleton.heatmap_count)
+        self.pafs = Branch(inputs, hidden, width, pafs)
+        self.heatmaps = Branch(inputs, hidden, width, heatmaps)
 
     def forward(
         self, x: Float[Tensor, "batch inputs h w"]
@@ -84,10 +84,10 @@ class MobilenetThin(nn.Module):
             SeparableConv(inputs, outputs, stride)
             for inputs, (outputs, stride) in zip(channels, _BACKBONE, strict=False)
         )
-        features = sum(channels[tap] for tap in _TAPS)
-        later = features + skeleton.paf_count + skeleton.heatmap_count
+        self.feature_count = sum(channels[tap] for tap in _TAPS)
+        fields = skeleton.paf_count, skeleton.heatmap_count
         self.stages = nn.ModuleList(
-            Stage(features if i == 0 else later, _FIRST_STAGE_WIDTH if i == 0 else _HIDDEN, skeleton)
+            Stage(self.feature_count + (sum(fields) if i else 0), _HIDDEN if i else _FIRST_STAGE_WIDTH, *fields)
             for i in range(_STAGES)
         )
 
@@ -109,19 +109,11 @@ class MobilenetThin(nn.Module):
             raise ValueError(f"network input {tuple(images.shape[2:])} is not a multiple of {STRIDE}")
         # On a CPU the fields of one image stay in its cache; those of a batch do not, and take 1.3 times as long.
         groups = images.split(1) if images.device.type == "cpu" else (images,)
-        heatmaps, pafs = zip(*(self._fields(group) for group in groups), strict=True)
+        heatmaps, pafs = zip(*(self.fields_of_stages(self.features(group))[-1] for group in groups), strict=True)
         return torch.cat(heatmaps), torch.cat(pafs)
 
-    def _fields(
-        self, images: Float[Tensor, "batch 3 height width"]
-    ) -> tuple[Float[Tensor, "batch maps h w"], Float[Tensor, "batch pafs h w"]]:
-        features = self._features(images)
-        pafs, heatmaps = self.stages[0](features)
-        for stage in self.stages[1:]:
-            pafs, heatmaps = stage(torch.cat([pafs, heatmaps, features], 1))
-        return heatmaps, pafs
-
-    def _features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features h w"]:
+    def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features h w"]:
+        """What the stages see: the taps of the backbone side by side."""
         x = functional.relu_(self.first(functional.pad(images, (0, 1, 0, 1))))
         taps = []
         for number, layer in enumerate(self.backbone, start=1):
@@ -129,3 +121,14 @@ class MobilenetThin(nn.Module):
             if number in _TAPS:
                 taps.append(functional.max_pool2d(x, 2) if not taps else x)
         return torch.cat(taps, 1)
+
+    def fields_of_stages(
+        self, features: Float[Tensor, "batch features h w"]
+    ) -> list[tuple[Float[Tensor, "batch maps h w"], Float[Tensor, "batch pafs h w"]]]:
+        """Heatmaps and PAFs of every stage; the last are the network's answer."""
+        pafs, heatmaps = self.stages[0](features)
+        found = [(heatmaps, pafs)]
+        for stage in self.stages[1:]:
+            pafs, heatmaps = stage(torch.cat([pafs, heatmaps, features], 1))
+            found.append((heatmaps, pafs))
+        return found

@@ -1,0 +1,1 @@
+"""Training of PAF networks on images with keypoints."""
