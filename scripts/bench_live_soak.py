@@ -10,8 +10,9 @@ Latency is counted from the arrival of a set's last frame to its skeleton; memor
 import argparse
 import json
 import threading
-import time
+from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic, sleep
 
 import numpy as np
 from bench_reconstruct_measures import use_one_thread
@@ -42,17 +43,17 @@ class SlowFollower:
     def prepare(self) -> None:
         """Nothing to load."""
 
-    def look(self, images: list[np.ndarray | None], time_s: float) -> Seen2D:
+    def look(self, images: Sequence[np.ndarray | None], time: float) -> Seen2D:
         """Wait, then the keypoints; there and back, so that the walker never leaps."""
-        time.sleep(self._network_s)
+        sleep(self._network_s)
         count = len(self._trial.xy)
-        frame = round(time_s * _FPS) % (2 * count - 2)
+        frame = round(time * _FPS) % (2 * count - 2)
         frame = frame if frame < count else 2 * count - 2 - frame
         return Seen2D(tuple(xy[None] for xy in self._trial.xy[frame]), tuple(s[None] for s in self._trial.score[frame]))
 
-    def step(self, seen: Seen2D, time_s: float, delay: np.ndarray) -> list[LivePerson]:
+    def step(self, seen: Seen2D, time: float, delay: np.ndarray) -> list[LivePerson]:
         """The causal filter."""
-        skeleton = self._reconstructor.step(np.concatenate(seen.xy), np.concatenate(seen.score), time_s, delay)
+        skeleton = self._reconstructor.step(np.concatenate(seen.xy), np.concatenate(seen.score), time, delay)
         return [] if skeleton is None else [LivePerson(0, skeleton)]
 
 
@@ -69,7 +70,7 @@ class PacedFeed:
 
     def start(self) -> float:
         """Start all."""
-        at = time.monotonic()
+        at = monotonic()
         for camera in self._cameras:
             camera.start(at)
             threading.Thread(target=self._run, args=(camera, at), daemon=True).start()
@@ -81,7 +82,7 @@ class PacedFeed:
 
     def _run(self, camera: LiveCamera, at: float) -> None:
         frame = 0
-        while not self._stopped.wait(max(0.0, at + frame / _FPS - time.monotonic())):
+        while not self._stopped.wait(max(0.0, at + frame / _FPS - monotonic())):
             camera.show(at + frame / _FPS, lambda: np.zeros((_SIZE[1], _SIZE[0], 3), np.uint8))
             frame += 1
 
@@ -101,13 +102,13 @@ def main() -> None:
     run = LiveRun(
         trial.rig, follower, LiveFrames(cameras, live.frames), PacedFeed(cameras), [UdpSender("127.0.0.1:9")], live
     )
-    memory, began = [], time.monotonic()
+    memory, began = [], monotonic()
 
     def look(status: LiveStatus) -> bool:
-        if time.monotonic() - began >= len(memory) * arguments.seconds / 10:
+        if monotonic() - began >= len(memory) * arguments.seconds / 10:
             memory.append(_resident_mb())
             print(
-                f"{time.monotonic() - began:.0f} s: {memory[-1]:.0f} MB, latency {1e3 * status.latency:.1f} ms",
+                f"{monotonic() - began:.0f} s: {memory[-1]:.0f} MB, latency {1e3 * status.latency:.1f} ms",
                 flush=True,
             )
         return False
