@@ -27,6 +27,8 @@ def live(
     rig: Path,
     camera: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     record: Path | None = None,
+    window: bool = False,
+    picture: Path | None = None,
     udp: str | None = None,
     websocket: int | None = None,
     host: str = "127.0.0.1",
@@ -43,12 +45,14 @@ def live(
         rig: the cameras, of any known format.
         camera: NAME=SOURCE of each, as in `mv3d record`; names are those of the rig.
         record: session folder to record all frames into at the same time.
+        window: show people, cameras, floor, thumbnails, rate and latency in a window; closing it ends the run.
+        picture: PNG of that window at the end; drawn without a display too.
         udp: HOST:PORT that gets a datagram of JSON for every skeleton.
         websocket: port of a WebSocket server that gives the same; needs the package websockets (mv3d[live]).
         host: where servers listen; this machine alone unless told otherwise.
         seconds: how long; until Ctrl-C or the end of the files if not given.
         json: file for the figures at the end: rate, latency, what was dropped.
-        overwrite: replace the videos of the session that is recorded into, and the file of figures.
+        overwrite: replace the videos of the session that is recorded into, the file of figures and the picture.
         settings: shared settings.
     """
     from mv3d.capture.addresses import parse_cameras
@@ -62,15 +66,22 @@ def live(
 
     if seconds is not None and not 0 < seconds < math.inf:
         raise ConfigError(f"--seconds is {seconds:g}; a positive number is wanted")
-    if json is not None:
-        refuse_overwriting(json, overwrite)
+    for path in (json, picture):
+        if path is not None:
+            refuse_overwriting(path, overwrite)
     config, how, addresses = settings.load(), LiveConfig(), parse_cameras(camera)
     cameras, estimator = read_rig(rig), make_estimator(config.pose2d)
     with _senders(udp, websocket, host) as senders, open_cameras(cameras, addresses, how, record, overwrite) as opened:
         follower = OnePerson(opened.rig, estimator, config)
         run = LiveRun(opened.rig, follower, opened.frames, opened.feed, senders, how)
+        look = _Screen(settings.quiet).look
         with suppress(KeyboardInterrupt):
-            run.run(_Screen(settings.quiet).look, seconds)
+            if window or picture is not None:
+                from mv3d.live.showing import show_live
+
+                show_live(run, opened.rig, follower.skeleton, look, seconds, picture)
+            else:
+                run.run(look, seconds)
     if json is not None:
         run.summary.save(json)
     return settings.unless_quiet([*summary_lines(run.summary), *_recorded_lines(opened, record)])

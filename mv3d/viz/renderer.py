@@ -78,7 +78,10 @@ def open3d_mesh(mesh: Mesh, into: Any = None, *, lit: bool = False) -> Any:
 
 
 class Open3dScene:
-    """The scene in a Visualizer: meshes that stay, whose vertices and pictures change from frame to frame."""
+    """The scene in a Visualizer: meshes that stay, whose vertices and pictures change from frame to frame.
+
+    `content` and `scene` may be exchanged for others of the same rig between two frames.
+    """
 
     def __init__(self, window: Any, content: Content, scene: SceneGeometry) -> None:
         """Nothing is shown before `show`.
@@ -88,7 +91,8 @@ class Open3dScene:
             content: what there is to show.
             scene: what stands still in it.
         """
-        self._window, self._content, self._scene = window, content, scene
+        self._window = window
+        self.content, self.scene = content, scene
         # The Visualizer takes the size of the world from what is added first, and cannot look at one without extent.
         self._fixed = open3d_mesh(fixed_lines(content, scene, Display()).mesh())
         window.add_geometry(self._fixed)
@@ -101,13 +105,17 @@ class Open3dScene:
     def show(self, frame: int, display: Display) -> None:
         """Show a frame."""
         if display != self._display:
-            self._fill(self._fixed, fixed_lines(self._content, self._scene, display).mesh())
-        meshes = frame_meshes(self._content, self._scene, frame, display)
+            self._fill(self._fixed, fixed_lines(self.content, self.scene, display).mesh())
+        meshes = frame_meshes(self.content, self.scene, frame, display)
         self._fill(self._shadow, meshes.shadow)
         self._fill(self._marks, meshes.marks)
         self._fill(self._body, meshes.body, lit=True)
-        self._show_planes(planes(self._content, self._scene, frame, display), moved=display != self._display)
+        self._show_planes(planes(self.content, self.scene, frame, display), moved=display != self._display)
         self._display = display
+
+    def refresh(self) -> None:
+        """Draw anew what stands still, after `scene` was exchanged."""
+        self._display = None
 
     def _fill(self, target: Any, mesh: Mesh, *, lit: bool = False) -> None:
         open3d_mesh(mesh, into=target, lit=lit)

@@ -16,21 +16,26 @@ _NAME_RGB = (0.18, 0.19, 0.22)
 # Text stands this far in front of the eye, m: nearer than anything else.
 _DEPTH_M = 0.05
 _MARGIN_PX = 8
-_Side = Literal["left", "right"]
+_Side = Literal["left", "right", "bottom"]
 
 
 class Texts:
-    """Plates of text in the upper corners of a window, wherever its eye is."""
+    """Plates in the upper corners and the lower left one of a window, wherever its eye is."""
 
     def __init__(self, window: Any) -> None:
         """Nothing is written before `show`."""
         self._window = window
         self._plates: dict[_Side, Any] = {}
 
-    def show(self, left: UInt8[np.ndarray, "_ _ 3"] | None, right: UInt8[np.ndarray, "_ _ 3"] | None) -> None:
+    def show(
+        self,
+        left: UInt8[np.ndarray, "_ _ 3"] | None,
+        right: UInt8[np.ndarray, "_ _ 3"] | None,
+        bottom: UInt8[np.ndarray, "_ _ 3"] | None = None,
+    ) -> None:
         """Show BGR pictures in the corners; None takes one away."""
         eye = eye_of(self._window)
-        pictures: dict[_Side, np.ndarray | None] = {"left": left, "right": right}
+        pictures: dict[_Side, np.ndarray | None] = {"left": left, "right": right, "bottom": bottom}
         for side, picture in pictures.items():
             if picture is not None:
                 size = picture.shape[1], picture.shape[0]
@@ -50,9 +55,10 @@ class Texts:
 
 
 def plate_corners(eye: Viewpoint, size: tuple[int, int], side: _Side) -> Float[np.ndarray, "4 3"]:
-    """Corners of a plate of `size` (width, height) px in an upper corner of what the eye sees, in the world, m."""
-    left = _MARGIN_PX if side == "left" else eye.size[0] - _MARGIN_PX - size[0]
-    x, y = np.array([left, left + size[0]]) - 0.5, np.array([_MARGIN_PX, _MARGIN_PX + size[1]]) - 0.5
+    """Corners of a plate of `size` (width, height) px in a corner of what the eye sees, in the world, m."""
+    left = eye.size[0] - _MARGIN_PX - size[0] if side == "right" else _MARGIN_PX
+    top = eye.size[1] - _MARGIN_PX - size[1] if side == "bottom" else _MARGIN_PX
+    x, y = np.array([left, left + size[0]]) - 0.5, np.array([top, top + size[1]]) - 0.5
     x_image = np.array([[x[0], y[0], 1], [x[1], y[0], 1], [x[1], y[1], 1], [x[0], y[1], 1]])
     transform = eye.eye_from_world
     x_eye = _DEPTH_M * x_image @ np.linalg.inv(eye.K).T
