@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import chi2, ncx2
+from scipy.special import chndtrinc
+from scipy.stats import chi2
 
 from calib.result import Uncertainty
 from mv3d.data.camera import Camera
@@ -177,7 +177,7 @@ def _detectable(A: np.ndarray, information: np.ndarray, limit: float, count: int
     own = _columns(A, [c], count)[:, A.shape[1] :]
     seen = information @ own
     M = own.T @ seen - seen.T @ A @ np.linalg.solve(A.T @ information @ A, A.T @ seen)
-    needed = float(brentq(lambda gain: ncx2.sf(limit, 6, gain) - _POWER, 1e-3, 1e3))
+    needed = float(chndtrinc(limit, 6, 1 - _POWER))
     turn, move = (np.linalg.eigvalsh(M[i : i + 3, i : i + 3])[0] for i in (0, 3))
     return float(np.sqrt(needed / max(turn, 1e-12))), float(np.sqrt(needed / max(move, 1e-12)))
 
