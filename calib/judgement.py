@@ -32,7 +32,7 @@ def judge(observations: BoardObservations, result: CalibrationResult) -> Verdict
     reasons = [
         *(_noise_reason(observations, result.residuals, c) for c in cameras),
         *_focal_reasons(observations, result),
-        *(_view_reason(observations, result.residuals, c) for c in cameras),
+        *(_view_reason(observations, result.residuals, c, _focal_share(result, c)) for c in cameras),
         *_excluded_reasons(observations, result.excluded),
         *_time_reasons(result),
         *_shutter_reasons(result),
@@ -44,11 +44,11 @@ def judge(observations: BoardObservations, result: CalibrationResult) -> Verdict
 def judge_lenses(observations: BoardObservations, result: LensResult) -> Verdict:
     """Hold lenses that were fitted one by one against this module's limits."""
     cameras = range(len(observations.cameras))
-    focal = ((fit, camera.name) for fit, camera in zip(result.fits, result.cameras, strict=True))
+    shares = [fit.focal_sd / fit.lens.K[0, 0] for fit in result.fits]
     reasons = [
         *(_noise_reason(observations, result.residuals, c) for c in cameras),
-        *(_focal_reason(name, fit.focal_sd / fit.lens.K[0, 0]) for fit, name in focal),
-        *(_view_reason(observations, result.residuals, c) for c in cameras),
+        *(_focal_reason(camera.name, share) for camera, share in zip(result.cameras, shares, strict=True)),
+        *(_view_reason(observations, result.residuals, c, shares[c]) for c in cameras),
         *_excluded_reasons(observations, result.excluded),
     ]
     return _verdict(reasons)
@@ -73,6 +73,12 @@ def _focal_reasons(observations: BoardObservations, result: CalibrationResult) -
     return [reason for reason in reasons if reason.level != "good"]
 
 
+def _focal_share(result: CalibrationResult, camera: int) -> float:
+    """Standard deviation of a focal length as a share of it; infinite where it is not known."""
+    found = result.rig[camera]
+    return result.uncertainty.sd(found.name, "fx") / found.lens.K[0, 0] if result.uncertainty else np.inf
+
+
 def _focal_reason(name: str, share: float) -> Reason:
     level = _grade(share, _FOCAL_GOOD, _FOCAL_USABLE)
     if level == "good":
@@ -81,10 +87,13 @@ def _focal_reason(name: str, share: float) -> Reason:
     return Reason(level, f"{name}: the focal length is known to {share:.2%} only; {advice}.")
 
 
-def _view_reason(observations: BoardObservations, residuals: np.ndarray, camera: int) -> Reason:
+def _view_reason(observations: BoardObservations, residuals: np.ndarray, camera: int, focal_share: float) -> Reason:
+    """How many views there are; few well chosen ones that tell the focal length are no reason to film again."""
     views = int(np.isfinite(residuals[camera]).any((-1, -2)).sum())
     covered = _covered(observations, camera)
     level = _grade(1 / max(views, 1), 1 / _VIEWS_GOOD, 1 / _VIEWS_USABLE)
+    if level == "look at this" and focal_share <= _FOCAL_GOOD:
+        level = "usable"
     text = f"{observations.cameras[camera]}: {views} views that cover {covered:.0%} of the image."
     if level != "good":
         text += " Show it more views."

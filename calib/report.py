@@ -130,16 +130,15 @@ def _place_table(result: CalibrationResult) -> Table:
 
 
 def _distance_table(result: CalibrationResult) -> Table:
-    names, rows = result.rig.names, []
+    names, rows, shared = result.rig.names, [], report_plots.shared_views(result)
     distances = np.linalg.norm(result.rig.centers[:, None] - result.rig.centers, axis=-1)
     for a in range(len(names)):
         for b in range(a + 1, len(names)):
             sd = result.uncertainty.distances_sd[a, b] if result.uncertainty is not None else float("nan")
-            rows.append(
-                (f"{names[a]} to {names[b]}", number(float(distances[a, b]), "m", 4), number(float(1e3 * sd), "mm", 2))
-            )
+            distance = number(float(distances[a, b]), "m", 4)
+            rows.append((f"{names[a]} to {names[b]}", distance, number(float(1e3 * sd), "mm", 2), str(shared[a, b])))
     note = "Measure one with a tape: a wrong square size of the board shows as the same factor in all of them."
-    return Table("Distances between cameras", note, ("pair", "distance", "standard deviation"), rows)
+    return Table("Distances between cameras", note, ("pair", "distance", "standard deviation", "shared views"), rows)
 
 
 def _view_table(observations: BoardObservations, result: CalibrationResult) -> Table:
@@ -158,6 +157,16 @@ def _view_table(observations: BoardObservations, result: CalibrationResult) -> T
     return Table("Views to look at", note, ("camera", "view", "rms", "reason"), rows, marked)
 
 
+def _pair_drawing(observations: BoardObservations, result: CalibrationResult) -> list:
+    if len(result.rig) < 2:
+        return []
+    note = (
+        "Views that cameras share, and each one's own in brackets; then where a row's camera saw the board while a"
+        " column's saw it too. Two cameras that share little hang together by the others only."
+    )
+    return [("Pairs", note, report_plots.pair_coverage(observations, result))]
+
+
 def _plots(observations: BoardObservations, result: CalibrationResult) -> list:
     drawn = [
         (
@@ -170,6 +179,7 @@ def _plots(observations: BoardObservations, result: CalibrationResult) -> list:
             "Where corners were seen; pale parts of an image are where its lens is guessed.",
             report_plots.coverage(observations),
         ),
+        *_pair_drawing(observations, result),
         (
             "Residual fields",
             "Mean residuals, magnified. Noise points anywhere; a pattern tells that the lens model is too weak.",

@@ -1,7 +1,7 @@
 """Figures of a calibration, drawn with matplotlib's object interface: no window, no global state."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
@@ -13,6 +13,7 @@ from mv3d.data.rig import Rig
 _INK, _GRID, _ACCENT, _BOARD = "#33363d", "#d9dbe0", "#0072b2", "#e69f00"
 _WIDTH_IN = 9.0
 _ARROW = {"arrowstyle": "->"}
+_LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
 # Cells of the coverage map along the longer side of an image.
 _COVERAGE_CELLS = 24
 # Residuals are pooled in cells this many to the longer side, so that an arrow is a mean of many corners.
@@ -77,6 +78,57 @@ def coverage(observations: BoardObservations) -> Figure:
         _style(ax, observations.cameras[c], "px", "")
         ax.grid(visible=False)
     return figure
+
+
+def shared_views(result: CalibrationResult) -> Int[np.ndarray, "camera camera"]:
+    """Frames in which both of two cameras saw the board, by views that were used; on the diagonal each one's own."""
+    used = np.isfinite(result.view_rms).astype(int)
+    return used @ used.T
+
+
+def pair_coverage(observations: BoardObservations, result: CalibrationResult) -> Figure:
+    """The pair graph, and for each pair where the first camera's image showed the board while the second saw it too."""
+    names, count, shared = result.rig.names, len(result.rig), shared_views(result)
+    figure = Figure(figsize=(_WIDTH_IN, 3.6 + 1.1 * count), layout="constrained")
+    graph, maps = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.6, 1.1 * count + 0.1))[:, 0]
+    _draw_graph(graph.subplots(), names, shared)
+    axes = np.atleast_2d(maps.subplots(count, count, squeeze=False))
+    used = np.isfinite(result.view_rms)
+    for a in range(count):
+        width, height = observations.sizes[a].tolist()
+        cells = _cells(width, height, _COVERAGE_CELLS)
+        for b in range(count):
+            corners = observations.xy[a, used[a] & used[b]]
+            x, y = corners[np.isfinite(corners[..., 0])].T
+            seen, _, _ = np.histogram2d(y, x, bins=cells[::-1], range=[[0, height], [0, width]])
+            ax = axes[a, b]
+            ax.imshow(np.log1p(seen), extent=(0, width, height, 0), cmap="Blues", interpolation="nearest")
+            ax.set_xticks([])
+            ax.set_yticks([])
+            if a == 0:
+                ax.set_title(f"with {names[b]}", fontsize=8, color=_INK)
+        axes[a, 0].set_ylabel(names[a], fontsize=8, color=_INK)
+    return figure
+
+
+def _draw_graph(ax: Axes, names: tuple[str, ...], shared: Int[np.ndarray, "camera camera"]) -> None:
+    """Cameras around a circle, joined by lines as strong as the views that they share are many."""
+    angle = np.pi - 2 * np.pi * np.arange(len(names)) / len(names)
+    at = np.stack([2.0 * np.cos(angle), np.sin(angle)], axis=1)
+    most = max(int((shared - np.diag(np.diag(shared))).max(initial=0)), 1)
+    for a in range(len(names)):
+        for b in range(a + 1, len(names)):
+            line = "-" if shared[a, b] else ":"
+            ax.plot(*at[[a, b]].T, line, color=_ACCENT, lw=0.5 + 5 * shared[a, b] / most, alpha=0.6, zorder=1)
+            # Off the middle, where the lines of opposite cameras cross.
+            x, y = 0.6 * at[a] + 0.4 * at[b]
+            ax.text(x, y, str(shared[a, b]), fontsize=8, color=_INK, ha="center", va="center", zorder=3, bbox=_LABEL)
+        ax.plot(*at[a], "o", ms=9, color=_BOARD, zorder=2)
+        x, y = 1.18 * at[a]
+        ax.text(x, y, f"{names[a]} ({shared[a, a]})", fontsize=8, color=_INK, ha="center", va="center")
+    ax.set_xlim(-3.2, 3.2)
+    ax.set_ylim(-1.4, 1.4)
+    ax.axis("off")
 
 
 def residual_fields(observations: BoardObservations, residuals: Float[np.ndarray, "camera frame corner 2"]) -> Figure:

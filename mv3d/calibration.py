@@ -1,6 +1,7 @@
 """Calibration of a session's cameras from its pictures of a board."""
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from mv3d.files.time_offsets import recorded_in
 from mv3d.files.writing import check_output_folder, refuse_overwriting, whole_file
 
 FORMAT_VERSION = 1
+# Where the rig goes of which some cameras are calibrated anew.
+_BEFORE = "cameras.before.yaml"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +87,8 @@ def calibrate_session(
 ) -> Calibrated:
     """Find the board in all pictures of a session and calibrate the rig.
 
-    Writes cameras.yaml, calibration/report.html and calibration/uncertainty.npz, all of them or none.
+    Writes cameras.yaml, calibration/report.html and calibration/uncertainty.npz, all of them or none. Where only some
+    cameras are calibrated anew, the cameras.yaml of before is kept as cameras.before.yaml.
 
     Args:
         root: the session folder; see docs/formats.md for where pictures of boards go.
@@ -110,6 +114,8 @@ def calibrate_session(
     result = calibrate_rig(observations, config, known_lenses=lenses, known_rig=rig)
     with written_together(session.root) as folder:
         _whole_rig(result.rig, known.rig).save(Session(folder).rig)
+        if known.only and session.rig.is_file():
+            shutil.copyfile(session.rig, folder / _BEFORE)
         reports = folder / "calibration"
         _save_uncertainty(reports / "uncertainty.npz", result, _filmed_with(session))
         facts = {"board": pattern.describe(), "lens": config.lens.model, "mv3d": mv3d.__version__, "fit": result.status}

@@ -244,10 +244,25 @@ def test_a_moved_camera_is_calibrated_anew_and_no_other(session, fresh, capsys):
         np.testing.assert_allclose(rig[name].t, old.t, atol=1e-9)
         np.testing.assert_allclose(rig[name].lens.K, old.lens.K, atol=1e-9)
     assert np.linalg.norm(rig["cam03"].center - truth["cam03"].center) < 0.01
+    np.testing.assert_allclose(Rig.load(fresh / "cameras.before.yaml")["cam03"].t, moved.t, atol=1e-9)
     assert "no pictures of it" in refusal(fresh, capsys, "--only", "cam07")
     every = [word for name in truth.names for word in ("--only", name)]
     Rig(truth.cameras).save(fresh / "cameras.yaml")
     assert "every camera" in refusal(fresh, capsys, *every)
+
+
+def test_of_a_moved_camera_only_the_pose_is_updated(session, fresh):
+    truth, path = session[1], fresh / "cameras.yaml"
+    turned = replace(truth["cam03"], t=np.add(truth["cam03"].t, [0.05, 0, 0]))
+    Rig((truth["cam01"], truth["cam02"], turned)).save(path)
+    assert calibrate(fresh, "--only", "cam03", "--known-lenses", path, "--overwrite", "--quiet") == 0
+    rig = Rig.load(path)
+    for name in truth.names:
+        np.testing.assert_allclose(rig[name].lens.K, truth[name].lens.K, atol=1e-9)
+    for name in ("cam01", "cam02"):
+        np.testing.assert_allclose(rig[name].t, truth[name].t, atol=1e-9)
+    # The lens is exact, so the place is known to a tenth of what it is with a lens of its own.
+    assert np.linalg.norm(rig["cam03"].center - truth["cam03"].center) < 0.001
 
 
 def test_yesterdays_rig_is_checked_and_nothing_written(session, fresh, capsys):

@@ -45,11 +45,34 @@ def test_report_is_one_file_with_figures_plots_and_escaped_names(calibrated, tmp
     assert "<b>blurred</b>" not in page
     assert "&lt;b&gt;blurred" in page
     assert "Rig &amp; more" in page
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/png;base64,") == 6
     assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", page)
     for camera in result.rig:
         assert f"{camera.lens.K[0, 0]:.2f}" in page
     assert list(tmp_path.iterdir()) == [tmp_path / "r.html"]
+
+
+def test_few_views_that_tell_the_focal_length_are_usable(calibrated):
+    observations, result = calibrated
+    few = result.residuals.copy()
+    few[0, np.flatnonzero(np.isfinite(few[0]).any((-1, -2)))[7:]] = np.nan
+    levels = {}
+    for factor in (1e-4, 1e4):
+        told = replace(result.uncertainty, covariance=result.uncertainty.covariance * factor)
+        reasons = judge(observations, replace(result, residuals=few, uncertainty=told)).reasons
+        levels[factor] = next(r.level for r in reasons if r.text.startswith("cam01: 7 views"))
+    assert levels == {1e-4: "usable", 1e4: "look at this"}
+
+
+def test_pairs_are_counted_by_the_views_that_were_used(calibrated):
+    observations, result = calibrated
+    shared = report_plots.shared_views(result)
+    used = np.isfinite(result.residuals).any((-1, -2))
+    assert shared[0, 2] == shared[2, 0] == (used[0] & used[2]).sum() > 0
+    np.testing.assert_array_equal(np.diag(shared), used.sum(1))
+    texts = [text.get_text() for ax in report_plots.pair_coverage(observations, result).axes for text in ax.texts]
+    assert f"cam01 ({shared[0, 0]})" in texts
+    assert str(shared[0, 2]) in texts
 
 
 def test_cameras_out_of_sync_are_one_reason(calibrated):

@@ -62,9 +62,23 @@ def test_a_camera_that_was_moved_is_named_and_no_other(degrees: float, metres: f
 
 def test_a_rig_that_stands_still_is_left_alone() -> None:
     checks = [compare_rigs(found(RIG, s), found(RIG, 100 + s), uncertainty(), uncertainty()) for s in range(60)]
-    # One in a hundred may be named: three of sixty are one case in thirty.
-    assert sum(any(m.named for m in check.moves) for check in checks) <= 3
+    # Three in a hundred may be named: six of sixty are one case in a hundred.
+    assert sum(any(m.named for m in check.moves) for check in checks) <= 6
     assert "still holds" in recheck_lines(checks[0])[0]
+
+
+def test_what_would_have_been_seen_is_seen() -> None:
+    """A move of the size that is called detectable, in any direction, is named in 95 of 100 cases or more."""
+    still = compare_rigs(found(RIG, 0), found(RIG, 100), uncertainty(), uncertainty()).moves[3]
+    assert 0 < still.least_turn < np.deg2rad(0.2)
+    assert 0 < still.least_move < 0.02
+    for degrees, metres in ((np.rad2deg(still.least_turn), 0.0), (0.0, still.least_move)):
+        rigs = [(found(RIG, seed), found(moved(degrees, metres), 100 + seed)) for seed in range(40)]
+        checks = [compare_rigs(old, new, uncertainty(), uncertainty()) for old, new in rigs]
+        # Of 40 at 95 % fewer than 34 are a case in a hundred.
+        assert sum(check.moves[3].named for check in checks) >= 34
+    lines = recheck_lines(compare_rigs(found(RIG, 0), found(RIG, 100), uncertainty(), uncertainty()))
+    assert f"or a move of {1e3 * still.least_move:.0f} mm would have been seen" in lines[4]
 
 
 def test_of_two_cameras_either_may_have_moved() -> None:
