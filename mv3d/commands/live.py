@@ -66,6 +66,8 @@ def live(
 
     if seconds is not None and not 0 < seconds < math.inf:
         raise ConfigError(f"--seconds is {seconds:g}; a positive number is wanted")
+    if settings.people not in (None, 1):
+        raise ConfigError("mv3d live follows one person; leave --people out, or record and use mv3d run --people")
     for path in (json, picture):
         if path is not None:
             refuse_overwriting(path, overwrite)

@@ -19,6 +19,7 @@ from mv3d.reconstruct import causal_kernels as kernels
 from mv3d.reconstruct.causal_lag import CausalSkeleton, Lag, Moment
 from mv3d.reconstruct.causal_model import CausalConfig, CausalModel, Learning, Past, guessed_model, learnt_model
 from mv3d.reconstruct.frame_observations import FrameObservations
+from mv3d.reconstruct.middle import middle_of_body
 from mv3d.reconstruct.ray_table import RayTable
 from mv3d.reconstruct.sides import paired_groups
 
@@ -184,19 +185,20 @@ class CausalReconstructor:
         xyz, information, agreeing = rays.triangulated(wanted, self._learning.triangulation.inlier_sigmas)
         needed = np.where(self._waited[wanted] > config.patience_frames, 2, np.minimum(seen[wanted], 3))
         accepted = np.isfinite(xyz[:, 0]) & (agreeing >= needed)
-        accepted &= self._within_reach(xyz, accepted, len(wanted))
+        accepted &= self._within_reach(wanted, xyz, accepted)
         for i in np.flatnonzero(accepted):
             self._begin(int(wanted[i]), xyz[i], np.linalg.inv(information[i]))
         found[wanted[accepted]] = True
         return found
 
-    def _within_reach(self, xyz: np.ndarray, accepted: np.ndarray, wanted: int) -> np.ndarray:
+    def _within_reach(self, wanted: np.ndarray, xyz: np.ndarray, accepted: np.ndarray) -> np.ndarray:
         """No joint is far from the middle of the body; of those just found, where most of the body is sought."""
-        followed = self._m[self._active, 0]
-        body = followed if len(followed) > wanted else xyz[accepted]
-        if not len(body):
-            return accepted
-        return np.linalg.norm(xyz - np.median(body, axis=0), axis=1) < self._learning.triangulation.reach_m
+        body = np.full((len(self._skeleton), 3), np.nan)
+        if self._active.sum() > len(wanted):
+            body[self._active] = self._m[self._active, 0]
+        else:
+            body[wanted[accepted]] = xyz[accepted]
+        return np.linalg.norm(xyz - middle_of_body(body), axis=1) < self._learning.triangulation.reach_m
 
     def _begin(self, joint: int, xyz: np.ndarray, covariance: np.ndarray) -> None:
         self._m[joint], self._P[joint] = 0.0, 0.0
