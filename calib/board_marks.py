@@ -30,15 +30,14 @@ def _squares(board: Board) -> list[Rectangle]:
     across, along = board.squares
     first_dark = 0 if board.dark_origin else 1
     side = board.square_m
-    marks = [
-        (x * side, y * side, side, side) for y in range(along) for x in range(across) if (x + y) % 2 == first_dark
-    ]
+    marks = [(x * side, y * side, side, side) for y in range(along) for x in range(across) if (x + y) % 2 == first_dark]
     if board.marker_m is None:
         return marks
     dictionary, margin = board.marker_dictionary(), (side - board.marker_m) / 2
     identifiers = np.ravel(board.opencv_charuco().getIds()).tolist()
     for square, number in zip(_marker_squares(board), identifiers, strict=True):
-        marks += _marker(dictionary, number, 1, *(square + margin), board.marker_m)
+        left, top = (square + margin).tolist()
+        marks += _marker(dictionary, number, 1, left, top, board.marker_m)
     return marks
 
 

@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from calib.tag_grid import TagGrid
 from calib.target import Target
 from mv3d.errors import ConfigError
 
-__all__ = ["Board", "CircleGrid", "TagGrid", "Target", "load_board", "parse_board", "restore_board", "shipped_boards"]
+__all__ = [
+    "Board", "CircleGrid", "TagGrid", "Target", "board_fields", "load_board", "load_square_board", "parse_board",
+    "restore_board", "shipped_boards",
+]  # fmt: skip
 
 # A board file is ten lines.
 _MAX_BYTES = 65_536
@@ -71,8 +75,23 @@ def _read(path: Path) -> Any:
         raise ConfigError(f"{path}: this board is not YAML: {' '.join(str(error).split())[:200]}") from error
 
 
+def load_square_board(name_or_path: str | Path) -> Board:
+    """A board of squares, as `load_board`; ConfigError if it is of another kind."""
+    board = load_board(name_or_path)
+    if not isinstance(board, Board):
+        raise ConfigError(f"{name_or_path}: a board of squares is wanted, not a {board.describe()}")
+    return board
+
+
+def board_fields(board: Target) -> dict[str, Any]:
+    """What a board is made of, ready for JSON."""
+    if not is_dataclass(board):
+        raise ValueError(f"a board is a dataclass, not a {type(board).__name__}")
+    return asdict(board)
+
+
 def restore_board(fields: dict[str, Any]) -> Target:
-    """A board from its fields as `dataclasses.asdict` gives them, perhaps by way of JSON."""
+    """A board from its fields as `board_fields` gives them, perhaps by way of JSON."""
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     if fields.get("kind") not in _MADE_OF_FIELDS:
         return Board(**fields)

@@ -84,7 +84,7 @@ def fit_circles(image, start, reach, tolerance, out):
         wide, high = math.sqrt(yy / determinant), math.sqrt(xx / determinant)
         if left - wide < 1 or top - high < 1 or left + wide > width - 2 or top + high > height - 2:
             continue
-        half = int(math.ceil(reach * max(wide, high)))
+        half = math.ceil(reach * max(wide, high))
         p = np.zeros(_PARAMETERS)
         p[0], p[1] = start[k, 0] - left, start[k, 1] - top
         p[2:6] = start[k, 2:6]

@@ -2,9 +2,10 @@
 
 The image near a corner is b + gx dx + gy dy + c (F1 F2 + a F1 + a F2) with Fi = F(di / s): two edges, at signed
 distances d1 and d2, blurred by a Gaussian of width s, F(t) = erf(t / sqrt 2). With a = 0 dark and bright alternate, as
-where squares meet; with a = 1 the side where d1 and d2 are positive stands alone, as at the corner of a tag. Straight edges stay straight in any perspective; what a lens bends
-them is given from outside, since a window alone cannot tell a bend from a shift. Gauss-Newton on the nine parameters is
-the least-squares estimate, and the residuals give the variance of the corner.
+where squares meet; with a = 1 the side where d1 and d2 are positive stands alone, as at the corner of a tag.
+Straight edges stay straight in any perspective; what a lens bends them is given from outside, since a window alone
+cannot tell a bend from a shift. Gauss-Newton on the nine parameters is the least-squares estimate, and the residuals
+give the variance of the corner.
 """
 
 import math

@@ -4,14 +4,14 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from calib.board_sources import BoardSource
-from calib.boards import Target
+from calib.boards import Target, board_fields
 from calib.detection import detect_board
 from mv3d.data.lens import Lens
 from mv3d.errors import SessionError
@@ -19,7 +19,7 @@ from mv3d.files.writing import whole_file
 
 _log = logging.getLogger(__name__)
 # Raised when detection changes what it returns: older files are then made anew.
-_VERSION = 1
+_VERSION = 2
 _ARRAYS = ("frames", "sizes", "xy", "sigma_px")
 
 
@@ -91,7 +91,7 @@ def _key(source: BoardSource, board: Target, frames: np.ndarray, lens: Lens | No
     """Everything that the result depends on, as text."""
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in source.files()]
     known = None if lens is None else [type(lens).__name__, lens.K.tolist(), lens.dist.tolist()]
-    return json.dumps([_VERSION, asdict(board), files, frames.tolist(), known])
+    return json.dumps([_VERSION, board_fields(board), files, frames.tolist(), known])
 
 
 def _load(path: Path, key: str) -> Detections | None:

@@ -66,7 +66,7 @@ def _blobs(image: np.ndarray, board: CircleGrid, reduction: int) -> Float[np.nda
 
 @lru_cache(maxsize=8)
 def _blob_detector(area: int) -> cv2.Feature2D:
-    parameters = cv2.SimpleBlobDetector_Params()
+    parameters = cv2.SimpleBlobDetector.Params()
     parameters.minArea, parameters.maxArea = _LEAST_AREA_PX, float(area) / 9
     parameters.minDistBetweenBlobs = 3.0
     parameters.minThreshold, parameters.maxThreshold, parameters.thresholdStep = 20, 240, 15
@@ -95,8 +95,8 @@ def _numbered(xy: Float[np.ndarray, "corner 2"], board: CircleGrid) -> Float[np.
 
 
 def _rightward(xy: Float[np.ndarray, "corner 2"], board: CircleGrid) -> float:
-    x_axis = xy[board.circles[0] - 1] - xy[0]
-    return float(x_axis[0] / (np.linalg.norm(x_axis) + 1e-12))
+    step = np.diff(xy.reshape(board.circles[1], board.circles[0], 2), axis=1).mean((0, 1))
+    return float(step[0] / (np.linalg.norm(step) + 1e-12))
 
 
 def _refined(

@@ -66,7 +66,7 @@ def _other_tags(images: list[np.ndarray], board: TagGrid) -> str:
             continue
         seen = f"but {count} of {len(images)} pictures looked at show"
         if family != board.dictionary:
-            return f"{seen} tags of {family} with border_bits: {bits}; set dictionary and border_bits to those of the print"
+            return f"{seen} tags of {family} with border_bits: {bits}; set dictionary and border_bits like the print"
         if bits != board.border_bits:
             return f"{seen} its tags with another border; set border_bits: {bits}"
         if inverted != board.inverted:

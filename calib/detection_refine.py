@@ -86,11 +86,11 @@ def refine_corners(
         lens: lens of the camera, for a stricter check.
 
     Returns:
-        The corners (NaN where there is none), sigma_px, and whether it is dark after corner (0, 0) along both axes; None
-        if this is no board.
+        The corners (NaN where there is none), sigma_px, and whether it is dark after corner (0, 0) along both axes;
+        None if this is no board.
     """
     expected = start.copy()
-    found = without_outliers(model.plane, expected, np.isfinite(start).all(-1))
+    found = without_outliers(model.plane, expected, np.asarray(np.isfinite(start).all(-1)))
     known = found.copy()
     smooth = _plausible_map(model.plane[known], expected[known])
     if smooth is None:

@@ -1,6 +1,6 @@
 """Grids of tags: tags read by OpenCV say where the grid is, then every tag's corners are fitted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import cv2
@@ -17,8 +17,8 @@ _FEWEST_CORNERS = 8
 _ENOUGH = 0.3
 # px by which bright parts grow, to part tags from the squares that touch their corners; the last for coarse pictures.
 _GROWN_PX = (1, 2)
-# The window ends before the nearest thing that is not part of the corner.
-_WITHIN = 0.9
+# The window ends well before the nearest thing that is not part of the corner: its blur reaches into it.
+_WITHIN = 0.72
 
 
 @lru_cache(maxsize=8)
@@ -71,7 +71,7 @@ def _detector(board: TagGrid) -> cv2.aruco.ArucoDetector:
     return cv2.aruco.ArucoDetector(board.marker_dictionary(), parameters)
 
 
-def _placed(board: TagGrid, quads: tuple[np.ndarray, ...], numbers: np.ndarray) -> Float[np.ndarray, "corner 2"]:
+def _placed(board: TagGrid, quads: Sequence[np.ndarray], numbers: np.ndarray) -> Float[np.ndarray, "corner 2"]:
     start = np.full((2 * board.tags[1], 2 * board.tags[0], 2), np.nan)
     size = np.zeros(board.tags[::-1])
     for quad, number in zip(quads, numbers.tolist(), strict=True):

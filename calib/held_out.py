@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from calib.boards import Target
 from calib.bundle import Bundle, solve_bundle, start_state
 from calib.calibrate import board_turns
 from calib.layout import make_layout

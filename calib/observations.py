@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from calib.boards import Target, restore_board
+from calib.boards import Target, board_fields, restore_board
 from mv3d.data.checks import frozen_array
 from mv3d.data.rig import Rig
 from mv3d.errors import FormatError
@@ -125,7 +125,7 @@ class BoardObservations:
     def save(self, path: str | Path) -> None:
         """Write a .npz of plain arrays."""
         arrays: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
-        arrays["board"] = np.array(json.dumps(asdict(self.board)))
+        arrays["board"] = np.array(json.dumps(board_fields(self.board)))
         with whole_file(path) as part, part.open("wb") as file:
             np.savez_compressed(file, **arrays, format_version=_FORMAT_VERSION)
 

@@ -52,7 +52,7 @@ class TagGrid(Target):
 
     def __post_init__(self) -> None:
         if len(self.tags) != 2 or not all(1 <= n <= _MOST_TAGS for n in self.tags) or self.tag_count < 2:
-            raise ValueError(f"tags is {list(self.tags)}, two numbers from 1 to {_MOST_TAGS} are wanted, 2 tags or more")
+            raise ValueError(f"tags is {list(self.tags)}, two numbers from 1 to {_MOST_TAGS} are wanted, not both 1")
         if not SMALLEST_M <= self.tag_m <= LARGEST_M:
             raise ValueError(f"tag_mm is {self.tag_m * 1e3:g}, 1 to 10000 is wanted")
         if not _NARROWEST_GAP <= self.spacing <= _WIDEST_GAP:

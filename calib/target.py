@@ -10,7 +10,7 @@ class Target(ABC):
     """A flat board with points whose places on it are known.
 
     The board's frame: x along the first side, y along the second, z into the board, away from who looks at it. All
-    kinds are frozen dataclasses with `kind`, their name in board files, and `inverted`, whether every colour is swapped.
+    kinds are frozen dataclasses with `kind`, their name in board files, and `inverted`: every colour is swapped.
     """
 
     __slots__ = ()

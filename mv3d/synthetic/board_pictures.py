@@ -64,8 +64,9 @@ def photograph(
     # A texel's centre is at half.
     places = ((plane + origin) * texels_per_m - 0.5).astype(np.float32)
     places = cv2.resize(places, None, fx=_SUPERSAMPLED, fy=_SUPERSAMPLED, interpolation=cv2.INTER_LINEAR)
-    picture = cv2.remap(page, places, None, cv2.INTER_LINEAR, borderValue=0).astype(np.float32)
-    inside = cv2.remap(np.ones_like(page), places, None, cv2.INTER_NEAREST, borderValue=0) > 0
+    across, down = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
+    picture = cv2.remap(page, across, down, cv2.INTER_LINEAR, borderValue=0).astype(np.float32)
+    inside = cv2.remap(np.ones_like(page), across, down, cv2.INTER_NEAREST, borderValue=0) > 0
     clutter = rng.integers(*_BACKGROUND, (height // 8 + 1, width // 8 + 1)).astype(np.float32)
     clutter = cv2.resize(clutter, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_CUBIC)
     picture = np.where(inside, 128 + exposure.contrast * 0.8 * (picture - 127.5), clutter)
