@@ -1,4 +1,4 @@
-"""Grids of circles: blobs that are put in order, ellipses fitted to them, and where the circles' centres are.
+"""Grids of circles: blobs that OpenCV puts in order, ellipses fitted to them, and where the circles' centres are.
 
 The image of a circle is an ellipse (nearly, behind a lens), whose centre is not the image of the circle's centre: the
 nearer half looks larger. By how much follows from the map of the board's plane to the image, which the centres
@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from calib.blob_grids import lattice_cells, ordered_blobs
 from calib.boards import CircleGrid
 from calib.circle_fit_kernels import fit_circles
 from calib.detection_checks import board_uncertainty
@@ -56,9 +55,13 @@ def _blobs(image: np.ndarray, board: CircleGrid, reduction: int) -> Float[np.nda
     small = image
     if reduction > 1:
         small = cv2.resize(image, None, fx=1 / reduction, fy=1 / reduction, interpolation=cv2.INTER_AREA)
-    blobs = np.array([point.pt for point in _blob_detector(small.size).detect(small)]).reshape(-1, 2)
-    found = ordered_blobs((blobs + 0.5) * reduction - 0.5, lattice_cells(board.cells, board.asymmetric))
-    return _numbered(found, board) if found else None
+    flags = cv2.CALIB_CB_ASYMMETRIC_GRID if board.asymmetric else cv2.CALIB_CB_SYMMETRIC_GRID
+    for how in (0, cv2.CALIB_CB_CLUSTERING):
+        found, centers = cv2.findCirclesGrid(small, board.circles, None, flags | how, _blob_detector(small.size))
+        if found and centers is not None and len(centers) == board.corner_count:
+            xy = (centers.reshape(-1, 2).astype(float) + 0.5) * reduction - 0.5
+            return _numbered(xy, board)
+    return None
 
 
 @lru_cache(maxsize=8)
@@ -68,18 +71,27 @@ def _blob_detector(area: int) -> cv2.Feature2D:
     parameters.minDistBetweenBlobs = 3.0
     parameters.minThreshold, parameters.maxThreshold, parameters.thresholdStep = 20, 240, 15
     parameters.filterByInertia = False  # circles may be seen at a flat angle
-    parameters.minConvexity = 0.8  # circles of ten pixels have steps
     return cv2.SimpleBlobDetector.create(parameters)
 
 
-def _numbered(orders: list[Float[np.ndarray, "corner 2"]], board: CircleGrid) -> Float[np.ndarray, "corner 2"]:
-    """Of the ways in which blobs fill the grid the one that lies on a plane; of several that whose x points right."""
+def _numbered(xy: Float[np.ndarray, "corner 2"], board: CircleGrid) -> Float[np.ndarray, "corner 2"] | None:
+    """The circles as the board numbers them, whatever corner OpenCV started from; None if they fit no way."""
+    grid = xy.reshape(board.circles[1], board.circles[0], 2)
     plane = board.points[:, :2] / board.spacing_m
-    misfits = [
-        float(np.linalg.norm(apply_homography(fit_homography(plane, xy), plane) - xy, axis=1).mean()) for xy in orders
-    ]
-    good = [xy for xy, misfit in zip(orders, misfits, strict=True) if misfit <= _AS_GOOD * min(misfits)]
-    return max(good, key=lambda xy: _rightward(xy, board))
+    misfits, candidates = [], []
+    for start in (grid, np.swapaxes(grid, 0, 1)) if board.circles[0] == board.circles[1] else (grid,):
+        for turned in (start, start[::-1], start[:, ::-1], start[::-1, ::-1]):
+            flat = turned.reshape(-1, 2)
+            H = fit_homography(plane, flat)
+            w = plane @ H[2, :2] + H[2, 2]
+            if np.linalg.det(H) * np.sign(w[0]) <= 0:  # a mirror image
+                continue
+            misfits.append(np.linalg.norm(apply_homography(H, plane) - flat, axis=1).mean())
+            candidates.append(flat)
+    if not candidates:
+        return None
+    good = [c for c, m in zip(candidates, misfits, strict=True) if m <= _AS_GOOD * min(misfits)]
+    return max(good, key=lambda flat: _rightward(flat, board))
 
 
 def _rightward(xy: Float[np.ndarray, "corner 2"], board: CircleGrid) -> float:

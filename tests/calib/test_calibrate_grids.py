@@ -1,4 +1,4 @@
-"""Rendered sessions of every kind of grid, from the pictures to the rig, against the truth."""
+"""Rendered sessions of grids of tags, from the pictures to the rig, against the truth."""
 
 from pathlib import Path
 
@@ -20,9 +20,11 @@ from mv3d.synthetic.rigs import camera_ring
 STILLS = 12
 BOARDS = {
     "kalibr": {"kind": "aprilgrid", "tags": [4, 3], "tag_mm": 120, "spacing": 0.3},
-    "circles": {"kind": "circles", "circles": [7, 5], "spacing_mm": 70, "diameter_mm": 48},
-    "shifted": {"kind": "circles", "circles": [4, 9], "spacing_mm": 45, "diameter_mm": 40, "asymmetric": True},
-}
+    "aruco": {
+        "kind": "aprilgrid", "layout": "opencv", "tags": [4, 3], "tag_mm": 120, "spacing": 0.3,
+        "dictionary": "DICT_4X4_50",
+    },
+}  # fmt: skip
 
 
 @pytest.mark.slow
