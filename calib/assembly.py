@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from calib.board_sources import Alignment, BoardSource
-from calib.boards import Board
+from calib.boards import Target
 from calib.detection_cache import Detections
 from calib.observations import BoardObservations
 from calib.view_selection import choose_views
@@ -36,7 +36,7 @@ class Task:
 
 
 def assemble(
-    board: Board, tasks: list[Task], found: list[Detections], alignment: Alignment | None, most_views: int
+    board: Target, tasks: list[Task], found: list[Detections], alignment: Alignment | None, most_views: int
 ) -> BoardObservations:
     """Put what was found side by side: frames of all cameras first, then those of single cameras.
 
@@ -72,7 +72,7 @@ def assemble(
 
 
 def _together(
-    board: Board,
+    board: Target,
     cameras: Sequence[str],
     sizes: np.ndarray,
     tasks: list[Task],
@@ -94,7 +94,7 @@ def _together(
 
 
 def _alone(
-    board: Board, cameras: Sequence[str], sizes: np.ndarray, task: Task, detections: Detections, most_views: int
+    board: Target, cameras: Sequence[str], sizes: np.ndarray, task: Task, detections: Detections, most_views: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str], np.ndarray]:
     c = cameras.index(task.source.camera)
     scaled, sigmas = _scaled(detections, sizes[c], task)

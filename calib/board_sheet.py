@@ -1,18 +1,20 @@
 """A board as a page to print at true size: PDF with a ruler, and PNG.
 
-Everything on the page is a rectangle or a line of text in millimetres, origin at the upper left, y down.
+Everything on the page is a rectangle, a disc or a line of text in millimetres, origin at the upper left, y down.
 """
 
 import struct
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
-from calib.boards import Board
+from calib.board_marks import board_discs, board_rectangles
+from calib.boards import Target
 from mv3d.errors import ConfigError
 from mv3d.files.writing import whole_file
 
@@ -37,56 +39,20 @@ class Sheet:
         size_mm: width and height.
         board: the board on it.
         marks: (rectangle, 4) x, y, width, height mm of what is printed in ink: squares, bits, ruler.
+        discs: (disc, 3) x, y of the centre and radius mm.
         texts: (x, y of the baseline's start, height mm, text).
         has_ruler: whether there was room for it.
     """
 
     size_mm: tuple[float, float]
-    board: Board
+    board: Target
     marks: np.ndarray
+    discs: np.ndarray
     texts: tuple[tuple[float, float, float, str], ...]
     has_ruler: bool
 
 
-def board_marks(board: Board) -> Float[np.ndarray, "rectangle 4"]:
-    """Dark rectangles of a board (bright ones if it is inverted): x, y, width, height in metres, in its own frame."""
-    across, along = board.squares
-    first_dark = 0 if board.dark_origin else 1
-    marks = [
-        (x * board.square_m, y * board.square_m, board.square_m, board.square_m)
-        for y in range(along)
-        for x in range(across)
-        if (x + y) % 2 == first_dark
-    ]
-    if board.marker_m is not None:
-        marks += _marker_marks(board)
-    return np.array(marks)
-
-
-def _marker_squares(board: Board) -> list[np.ndarray]:
-    """(2, 2) upper left and lower right corner of each square with a marker, m."""
-    centers = [np.mean(points, axis=0)[:2].astype(float) for points in board.opencv_charuco().getObjPoints()]
-    cells = [np.floor(center / board.square_m) for center in centers]
-    return [np.stack([cell, cell + 1]) * board.square_m for cell in cells]
-
-
-def _marker_marks(board: Board) -> list[tuple[float, float, float, float]]:
-    marker = board.marker_m or 0.0
-    dictionary, marks = board.marker_dictionary(), []
-    cells = dictionary.markerSize + 2
-    side = marker / cells
-    for square, identifier in zip(_marker_squares(board), np.ravel(board.opencv_charuco().getIds()), strict=True):
-        picture = cv2.aruco.generateImageMarker(dictionary, int(identifier), cells, borderBits=1)
-        left, top = square[0] + (board.square_m - marker) / 2
-        for y, row in enumerate(picture < 128):
-            # Runs of dark cells as one rectangle: fewer seams that a viewer could show.
-            edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(int), [0]])))
-            for start, stop in edges.reshape(-1, 2):
-                marks.append((float(left + start * side), float(top + y * side), float((stop - start) * side), side))
-    return marks
-
-
-def lay_out(board: Board, page: str = "A4") -> Sheet:
+def lay_out(board: Target, page: str = "A4") -> Sheet:
     """Put a board on a page, upright or on its side, in the middle.
 
     Args:
@@ -104,15 +70,16 @@ def lay_out(board: Board, page: str = "A4") -> Sheet:
         hint = larger[0] if larger else f"{np.ceil(width) + 20:.0f}x{np.ceil(height) + 2 * _RULER_ROOM_MM + 2:.0f}"
         raise ConfigError(
             f"the board of {width:g} x {height:g} mm is larger than the page {page} of {size[0]:g} x {size[1]:g} mm;"
-            f" take --page {hint}, or a board of smaller squares"
+            f" take --page {hint}, or a smaller board"
         )
     page_width, page_height = max(fitting, key=lambda s: s[1] - height)
     left, top = (page_width - width) / 2, (page_height - height) / 2
-    marks = board_marks(board) * 1e3 + [left, top, 0, 0]
+    marks = board_rectangles(board) * 1e3 + [left, top, 0, 0]
+    discs = board_discs(board) * 1e3 + [left, top, 0]
     ruler, texts = np.zeros((0, 4)), ()
     if has_ruler := top >= _RULER_ROOM_MM:
         ruler, texts = _ruler(board, left, page_width, page_height - top)
-    return Sheet((page_width, page_height), board, np.concatenate([marks, ruler]), texts, has_ruler)
+    return Sheet((page_width, page_height), board, np.concatenate([marks, ruler]), discs, texts, has_ruler)
 
 
 def _page_size(page: str) -> tuple[float, float]:
@@ -131,7 +98,7 @@ def _page_size(page: str) -> tuple[float, float]:
 
 
 def _ruler(
-    board: Board, left: float, page_width: float, below: float
+    board: Target, left: float, page_width: float, below: float
 ) -> tuple[np.ndarray, tuple[tuple[float, float, float, str], ...]]:
     """Ticks of a ruler under the board and its numbers, and a caption."""
     start = max(left, 5.0)
@@ -165,6 +132,7 @@ def _pdf(sheet: Sheet) -> bytes:
     lines = [f"{_POINTS_PER_MM:.8f} 0 0 {_POINTS_PER_MM:.8f} 0 0 cm"]
     lines += [paper, f"0 0 {width:.4f} {height:.4f} re f", ink]
     lines += [f"{x:.4f} {height - y - h:.4f} {w:.4f} {h:.4f} re" for x, y, w, h in sheet.marks]
+    lines += [_round(x, height - y, radius) for x, y, radius in sheet.discs]
     lines.append("f")
     lines += [f"BT /F {h:.2f} Tf {x:.3f} {height - y:.3f} Td ({_escaped(text)}) Tj ET" for x, y, h, text in sheet.texts]
     stream = "\n".join(lines).encode("latin-1", "replace")
@@ -188,6 +156,17 @@ def _pdf(sheet: Sheet) -> bytes:
     return content + table.encode() + trailer.encode()
 
 
+def _round(x: float, y: float, radius: float) -> str:
+    """A circle of four Bezier curves, which leave it by 0.03 % of the radius."""
+    k = 4 / 3 * (np.sqrt(2) - 1)
+    turns = [(1, 0), (0, 1), (-1, 0), (0, -1), (1, 0)]
+    parts = [f"{x + radius:.4f} {y:.4f} m"]
+    for (a, b), (c, d) in pairwise(turns):
+        bent = [(a + k * c, b + k * d), (c + k * a, d + k * b), (c, d)]
+        parts.append(" ".join(f"{x + radius * u:.4f} {y + radius * v:.4f}" for u, v in bent) + " c")
+    return "\n".join([*parts, "h"])
+
+
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
 
@@ -204,14 +183,36 @@ def _png(sheet: Sheet) -> bytes:
 
 
 def draw_sheet(sheet: Sheet, pixels_per_mm: float | int) -> UInt8[np.ndarray, "height width"]:
-    """The page as an image of gray levels."""
+    """The page as an image of gray levels; a pixel is as dark as the share of it that is covered."""
     width, height = (round(side * pixels_per_mm) for side in sheet.size_mm)
-    image = np.full((height, width), 255, np.uint8)
-    edges = np.concatenate([sheet.marks[:, :2], sheet.marks[:, :2] + sheet.marks[:, 2:]], axis=1)
-    for left, top, right, bottom in np.round(edges * pixels_per_mm).astype(int):
-        image[top : max(bottom, top + 1), left : max(right, left + 1)] = 0
+    ink = np.zeros((height, width), np.float32)
+    for left, top, across, along in sheet.marks * pixels_per_mm:
+        _cover(ink, left, top, left + max(across, 1.0), top + max(along, 1.0))
+    for x, y, radius in sheet.discs * pixels_per_mm:
+        _cover_disc(ink, x, y, radius)
+    image = np.round(255 * (1 - np.minimum(ink, 1.0))).astype(np.uint8)
     for x, y, size, text in sheet.texts:
         # Hershey's letters are 21 units high at scale 1.
         scale, place = size * pixels_per_mm / 30, (round(x * pixels_per_mm), round(y * pixels_per_mm))
         cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 0, max(round(scale * 2), 1), cv2.LINE_AA)
     return 255 - image if sheet.board.inverted else image
+
+
+def _cover(ink: np.ndarray, left: float, top: float, right: float, bottom: float) -> None:
+    """Add a rectangle's share of each pixel; pixel n reaches from n to n + 1."""
+    x, y = (np.arange(int(low), min(int(high) + 1, n)) for low, high, n in _spans(ink, left, top, right, bottom))
+    across = np.minimum(x + 1, right) - np.maximum(x, left)
+    along = np.minimum(y + 1, bottom) - np.maximum(y, top)
+    ink[y[0] : y[-1] + 1, x[0] : x[-1] + 1] += along[:, None] * across
+
+
+def _spans(ink: np.ndarray, left: float, top: float, right: float, bottom: float) -> list[tuple[float, float, int]]:
+    return [(max(left, 0.0), right, ink.shape[1]), (max(top, 0.0), bottom, ink.shape[0])]
+
+
+def _cover_disc(ink: np.ndarray, x: float, y: float, radius: float) -> None:
+    """Add a disc; a pixel at its edge is covered as by a straight line at its distance."""
+    columns = np.arange(max(int(x - radius) - 1, 0), min(int(x + radius) + 2, ink.shape[1]))
+    rows = np.arange(max(int(y - radius) - 1, 0), min(int(y + radius) + 2, ink.shape[0]))
+    distance = np.hypot(rows[:, None] + 0.5 - y, columns + 0.5 - x)
+    ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] += np.clip(radius - distance + 0.5, 0, 1)

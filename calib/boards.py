@@ -1,138 +1,33 @@
-"""Checkerboards and ChArUco boards: their corners in metres, and the YAML files that describe them."""
+"""The YAML files that describe boards of all kinds."""
 
 import difflib
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import yaml
-from jaxtyping import Float, Int
 
+from calib.circle_grid import CircleGrid
+from calib.square_board import Board
+from calib.tag_grid import TagGrid
+from calib.target import Target
 from mv3d.errors import ConfigError
 
-KINDS = ("checkerboard", "charuco")
-# Three squares make two inner corners a side, the fewest that span a plane; a side of hundreds is a typing error.
-_FEWEST_SQUARES, _MOST_SQUARES = 3, 100
-# From a stamp to a wall; beyond it the unit is wrong.
-_SMALLEST_SQUARE_M, _LARGEST_SQUARE_M = 1e-3, 10.0
+__all__ = [
+    "Board", "CircleGrid", "TagGrid", "Target", "board_fields", "load_board", "load_square_board", "parse_board",
+    "restore_board", "shipped_boards",
+]  # fmt: skip
+
 # A board file is ten lines.
 _MAX_BYTES = 65_536
-_KEYS = ("kind", "squares", "square_mm", "marker_mm", "dictionary", "inverted", "legacy")
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """A flat board of squares, colours alternating.
-
-    The board's frame: x along the first side, y along the second, z into the board, away from who looks at it; the
-    origin is the outer corner of square (0, 0), which is black unless `inverted`. Points are the inner corners.
-
-    Attributes:
-        kind: "checkerboard" or "charuco".
-        squares: number of squares along x and along y.
-        square_m: side of a square, m.
-        marker_m: side of a marker, m; charuco only.
-        dictionary: OpenCV's name of the markers' dictionary; charuco only.
-        inverted: white on black: every colour swapped.
-        legacy: charuco's layout before OpenCV 4.6, where with an even number of rows square (0, 0) holds a marker.
-    """
-
-    kind: str
-    squares: tuple[int, int]
-    square_m: float
-    marker_m: float | None = None
-    dictionary: str | None = None
-    inverted: bool = False
-    legacy: bool = False
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"kind is {self.kind!r}, one of {', '.join(KINDS)} is wanted")
-        if len(self.squares) != 2 or not all(_FEWEST_SQUARES <= n <= _MOST_SQUARES for n in self.squares):
-            raise ValueError(f"squares is {list(self.squares)}, two numbers from 3 to 100 are wanted")
-        if not _SMALLEST_SQUARE_M <= self.square_m <= _LARGEST_SQUARE_M:
-            raise ValueError(f"square_mm is {self.square_m * 1e3:g}, 1 to 10000 is wanted")
-        if self.kind == "charuco":
-            self._check_markers()
-        elif self.marker_m is not None or self.dictionary is not None or self.legacy:
-            raise ValueError("marker_mm, dictionary and legacy are of charuco boards only")
-
-    def _check_markers(self) -> None:
-        if self.marker_m is None or not 0.1 * self.square_m < self.marker_m < self.square_m:
-            raise ValueError("marker_mm of a charuco board must be given and be smaller than square_mm")
-        named = str(self.dictionary)
-        if not (named.startswith("DICT_") and hasattr(cv2.aruco, named)):
-            raise ValueError(f"dictionary is {self.dictionary!r}, one of OpenCV's is wanted, e.g. DICT_4X4_50")
-        known = len(self.marker_dictionary().bytesList)
-        if self.marker_count > known:
-            raise ValueError(f"the board has {self.marker_count} markers, {self.dictionary} only {known}")
-
-    @property
-    def corners(self) -> tuple[int, int]:
-        """Number of inner corners along x and along y."""
-        return self.squares[0] - 1, self.squares[1] - 1
-
-    @property
-    def corner_count(self) -> int:
-        """Number of inner corners."""
-        return self.corners[0] * self.corners[1]
-
-    @property
-    def marker_count(self) -> int:
-        """Number of markers of a charuco board: one on every second square."""
-        return self.squares[0] * self.squares[1] // 2 if self.kind == "charuco" else 0
-
-    @property
-    def dark_origin(self) -> bool:
-        """Whether square (0, 0) is dark, before the colours are swapped by `inverted`."""
-        return not (self.legacy and self.squares[1] % 2 == 0)
-
-    @property
-    def size_m(self) -> tuple[float, float]:
-        """Width and height of all squares together, m."""
-        return self.squares[0] * self.square_m, self.squares[1] * self.square_m
-
-    @property
-    def points(self) -> Float[np.ndarray, "corner 3"]:
-        """Inner corners in the board's frame, m; row by row, x runs fastest; index = x + y * corners[0]."""
-        x, y = np.meshgrid(np.arange(1, self.squares[0]), np.arange(1, self.squares[1]))
-        return np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1) * self.square_m
-
-    def symmetries(self) -> Int[np.ndarray, "symmetry corner"]:
-        """Numberings of the corners that look alike, the identity first.
-
-        `xy[permutation]` is as good an observation as `xy`. A charuco board has only the identity. A checkerboard
-        turned by 180 degrees looks the same if its numbers of squares are both even or both odd, by 90 degrees if both
-        are the same odd number; in all other cases the colours tell.
-        """
-        across, along = self.squares
-        grid = np.arange(self.corner_count).reshape(along - 1, across - 1)
-        turns = [0]
-        if self.kind == "checkerboard" and (across + along) % 2 == 0:
-            turns = [0, 1, 2, 3] if across == along and across % 2 else [0, 2]
-        return np.stack([np.rot90(grid, k).ravel() for k in turns])
-
-    def marker_dictionary(self) -> cv2.aruco.Dictionary:
-        """OpenCV's dictionary of a charuco board's markers."""
-        return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, str(self.dictionary)))
-
-    def opencv_charuco(self) -> cv2.aruco.CharucoBoard:
-        """OpenCV's description of a charuco board, in metres."""
-        if self.marker_m is None:
-            raise ValueError("a checkerboard is no charuco board")
-        made = cv2.aruco.CharucoBoard(self.squares, self.square_m, self.marker_m, self.marker_dictionary())
-        made.setLegacyPattern(self.legacy)
-        return made
-
-    def describe(self) -> str:
-        """The board in a few words, for messages."""
-        across, along = self.squares
-        text = f"{self.kind} of {across}x{along} squares of {self.square_m * 1e3:g} mm"
-        return text + (f" with {self.dictionary} markers" if self.kind == "charuco" else "")
+_SQUARE_KEYS = ("kind", "squares", "square_mm", "marker_mm", "dictionary", "inverted", "legacy")
+_TAG_KEYS = ("kind", "tags", "tag_mm", "spacing", "dictionary", "layout", "border_bits", "first", "inverted")
+_CIRCLE_KEYS = ("kind", "circles", "spacing_mm", "diameter_mm", "asymmetric", "inverted")
+# Kalibr's own target files, e.g. target_type: 'aprilgrid'.
+_KALIBR_KEYS = ("target_type", "tagCols", "tagRows", "tagSize", "tagSpacing", "codeOffset")
 
 
 def shipped_boards() -> dict[str, Path]:
@@ -143,7 +38,7 @@ def shipped_boards() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def load_board(name_or_path: str | Path) -> Board:
+def load_board(name_or_path: str | Path) -> Target:
     """A shipped board by name, or any board by the path of its YAML file.
 
     Raises:
@@ -154,7 +49,7 @@ def load_board(name_or_path: str | Path) -> Board:
         path = _shipped(str(name_or_path))
     document = _read(path)
     try:
-        return _parse(document)
+        return parse_board(document)
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -180,27 +75,60 @@ def _read(path: Path) -> Any:
         raise ConfigError(f"{path}: this board is not YAML: {' '.join(str(error).split())[:200]}") from error
 
 
-def _parse(document: Any) -> Board:
+def load_square_board(name_or_path: str | Path) -> Board:
+    """A board of squares, as `load_board`; ConfigError if it is of another kind."""
+    board = load_board(name_or_path)
+    if not isinstance(board, Board):
+        raise ConfigError(f"{name_or_path}: a board of squares is wanted, not a {board.describe()}")
+    return board
+
+
+def board_fields(board: Target) -> dict[str, Any]:
+    """What a board is made of, ready for JSON."""
+    if not is_dataclass(board):
+        raise ValueError(f"a board is a dataclass, not a {type(board).__name__}")
+    return asdict(board)
+
+
+def restore_board(fields: dict[str, Any]) -> Target:
+    """A board from its fields as `board_fields` gives them, perhaps by way of JSON."""
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    if fields.get("kind") not in _MADE_OF_FIELDS:
+        return Board(**fields)
+    return _MADE_OF_FIELDS[fields.pop("kind")](**fields)
+
+
+def parse_board(document: Any) -> Target:
+    """A board from what its YAML file holds; ValueError says what is wrong."""
     if not isinstance(document, dict):
-        raise ValueError(f"a board is a mapping with {', '.join(_KEYS[:3])}")
+        raise ValueError("a board is a mapping with kind and its sizes")
+    if "target_type" in document:
+        return _kalibr_target(document)
+    kind = document.get("kind")
+    if kind is None:
+        raise ValueError("kind is missing")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ValueError(f"kind is {str(kind)[:80]!r}, one of {', '.join(_KINDS)} is wanted")
+    keys, needed, parse = _KINDS[kind]
+    _check_keys(document, keys, needed)
+    return parse(document)
+
+
+def _check_keys(document: dict[str, Any], keys: tuple[str, ...], needed: int) -> None:
     for key in document:
-        if key not in _KEYS:
-            near = difflib.get_close_matches(str(key), _KEYS, n=1)
-            raise ValueError(
-                f"unknown key {str(key)[:80]!r}; " + (f"did you mean {near[0]}?" if near else f"there are {_KEYS}")
-            )
-    for key in _KEYS[:3]:
+        if key not in keys:
+            near = difflib.get_close_matches(str(key), keys, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(keys)}"
+            raise ValueError(f"unknown key {str(key)[:80]!r}; {hint}")
+    for key in keys[:needed]:
         if key not in document:
             raise ValueError(f"{key} is missing")
-    kind = document["kind"]
-    if kind in {"aprilgrid", "circles"}:
-        raise ValueError(f"boards of kind {kind} are not supported yet; use a checkerboard or charuco board")
-    squares = document["squares"]
-    if not isinstance(squares, list) or len(squares) != 2 or not all(type(n) is int for n in squares):
-        raise ValueError("squares must be two whole numbers, e.g. [5, 8]")
+
+
+def _squares(document: dict[str, Any]) -> Board:
     return Board(
-        str(kind),
-        (squares[0], squares[1]),
+        str(document["kind"]),
+        _pair(document, "squares"),
         _metres(document["square_mm"], "square_mm"),
         None if document.get("marker_mm") is None else _metres(document["marker_mm"], "marker_mm"),
         None if document.get("dictionary") is None else str(document["dictionary"]),
@@ -209,10 +137,74 @@ def _parse(document: Any) -> Board:
     )
 
 
-def _metres(value: Any, key: str) -> float:
+def _tags(document: dict[str, Any]) -> TagGrid:
+    layout = str(document.get("layout", "kalibr"))
+    return TagGrid(
+        _pair(document, "tags"),
+        _metres(document["tag_mm"], "tag_mm"),
+        _number(document["spacing"], "spacing", "share of the tag"),
+        str(document.get("dictionary", "DICT_APRILTAG_36h11")),
+        layout,
+        _whole(document.get("border_bits", 2 if layout == "kalibr" else 1), "border_bits"),
+        _whole(document.get("first", 0), "first"),
+        _flag(document, "inverted"),
+    )
+
+
+def _kalibr_target(document: dict[str, Any]) -> TagGrid:
+    """Kalibr's own description of an AprilGrid, lengths in metres."""
+    if document["target_type"] != "aprilgrid":
+        raise ValueError(f"target_type is {str(document['target_type'])[:80]!r}; of Kalibr's targets aprilgrid is read")
+    _check_keys(document, _KALIBR_KEYS, 5)
+    tags = (_whole(document["tagCols"], "tagCols"), _whole(document["tagRows"], "tagRows"))
+    size = _number(document["tagSize"], "tagSize", "number of metres")
+    spacing = _number(document["tagSpacing"], "tagSpacing", "share of the tag")
+    return TagGrid(tags, size, spacing, first=_whole(document.get("codeOffset", 0), "codeOffset"))
+
+
+def _circles(document: dict[str, Any]) -> CircleGrid:
+    return CircleGrid(
+        _pair(document, "circles"),
+        _metres(document["spacing_mm"], "spacing_mm"),
+        _metres(document["diameter_mm"], "diameter_mm"),
+        _flag(document, "asymmetric"),
+        _flag(document, "inverted"),
+    )
+
+
+# Kind: the keys of its file, how many of them are needed, and what makes a board of them.
+_KINDS: dict[str, tuple[tuple[str, ...], int, Callable[[dict[str, Any]], Target]]] = {
+    "checkerboard": (_SQUARE_KEYS, 3, _squares),
+    "charuco": (_SQUARE_KEYS, 3, _squares),
+    "aprilgrid": (_TAG_KEYS, 4, _tags),
+    "circles": (_CIRCLE_KEYS, 4, _circles),
+}
+
+
+_MADE_OF_FIELDS: dict[str, Callable[..., Target]] = {"aprilgrid": TagGrid, "circles": CircleGrid}
+
+
+def _pair(document: dict[str, Any], key: str) -> tuple[int, int]:
+    value = document[key]
+    if not isinstance(value, list) or len(value) != 2 or not all(type(n) is int for n in value):
+        raise ValueError(f"{key} must be two whole numbers, e.g. [5, 8]")
+    return value[0], value[1]
+
+
+def _whole(value: Any, key: str) -> int:
+    if type(value) is not int:
+        raise ValueError(f"{key} must be a whole number")
+    return value
+
+
+def _number(value: Any, key: str, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{key} must be a number of millimetres")
-    return float(value) / 1e3
+        raise ValueError(f"{key} must be a {what}")
+    return float(value)
+
+
+def _metres(value: Any, key: str) -> float:
+    return _number(value, key, "number of millimetres") / 1e3
 
 
 def _flag(document: dict[str, Any], key: str) -> bool:

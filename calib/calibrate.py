@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from calib.board_shape import fit_board_shape
 from calib.board_track import follow_board
-from calib.boards import Board
+from calib.boards import Target
 from calib.bundle import HUBER, Bundle
 from calib.clocks import fit_means
 from calib.config import CalibrationConfig
@@ -110,7 +110,7 @@ def _calibrated(
     return make_result(observations, joint, bundle, outcome, fits, sources, before, known_rig, config)
 
 
-def board_turns(board: Board) -> Float[np.ndarray, "k 3 4"]:
+def board_turns(board: Target) -> Float[np.ndarray, "k 3 4"]:
     """Motions (R | t) of the board onto itself that a detector cannot tell apart, the identity first."""
     points, turns = board.points, []
     middle = points.mean(0)

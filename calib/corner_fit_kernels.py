@@ -1,9 +1,11 @@
-"""Kernel that fits a model of a checkerboard's corner to the pixels around it.
+"""Kernel that fits a model of a corner, of squares or of a tag, to the pixels around it.
 
-The image near a corner is b + gx dx + gy dy + c F(d1 / s) F(d2 / s): two edges, at signed distances d1 and d2, blurred
-by a Gaussian of width s, F(t) = erf(t / sqrt 2). Straight edges stay straight in any perspective; what a lens bends
-them is given from outside, since a window alone cannot tell a bend from a shift. Gauss-Newton on the nine parameters is
-the least-squares estimate, and the residuals give the variance of the corner.
+The image near a corner is b + gx dx + gy dy + c (F1 F2 + a F1 + a F2) with Fi = F(di / s): two edges, at signed
+distances d1 and d2, blurred by a Gaussian of width s, F(t) = erf(t / sqrt 2). With a = 0 dark and bright alternate, as
+where squares meet; with a = 1 the side where d1 and d2 are positive stands alone, as at the corner of a tag.
+Straight edges stay straight in any perspective; what a lens bends them is given from outside, since a window alone
+cannot tell a bend from a shift. Gauss-Newton on the nine parameters is the least-squares estimate, and the residuals
+give the variance of the corner.
 """
 
 import math
@@ -24,7 +26,7 @@ _FLAT = 3.0
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _normal_equations(image, left, top, half, p, bends, H, g):
+def _normal_equations(image, left, top, half, p, bends, alone, H, g):
     """Fill H = J'WJ and g = J'W(image - model) over a round window; returns the weighted sums of squares and of 1."""
     row = np.empty(_PARAMETERS)
     H[:] = 0.0
@@ -47,15 +49,16 @@ def _normal_equations(image, left, top, half, p, bends, H, g):
             near1, near2 = abs(d1) < far, abs(d2) < far
             f1 = math.erf(d1 * to_erf) if near1 else (1.0 if d1 > 0 else -1.0)
             f2 = math.erf(d2 * to_erf) if near2 else (1.0 if d2 > 0 else -1.0)
-            row[6], row[7], row[8] = f1 * f2, dx, dy
-            r = image[top + dy, left + dx] - (p[5] + c * f1 * f2 + p[7] * dx + p[8] * dy)
+            shape = f1 * f2 + alone * (f1 + f2)
+            row[6], row[7], row[8] = shape, dx, dy
+            r = image[top + dy, left + dx] - (p[5] + c * shape + p[7] * dx + p[8] * dy)
             cost += w * r * r
             weight += w
             first = 5
             if near1 or near2:
                 first = 0
-                g1 = c * f2 * to_slope * math.exp(-0.5 * d1 * d1 / (s * s)) if near1 else 0.0
-                g2 = c * f1 * to_slope * math.exp(-0.5 * d2 * d2 / (s * s)) if near2 else 0.0
+                g1 = c * (f2 + alone) * to_slope * math.exp(-0.5 * d1 * d1 / (s * s)) if near1 else 0.0
+                g2 = c * (f1 + alone) * to_slope * math.exp(-0.5 * d2 * d2 / (s * s)) if near2 else 0.0
                 row[0] = g1 * sin1 + g2 * sin2
                 row[1] = -g1 * cos1 - g2 * cos2
                 row[2] = -g1 * a1
@@ -73,17 +76,17 @@ def _normal_equations(image, left, top, half, p, bends, H, g):
 
 
 @njit(cache=True, nogil=True)
-def _start(image, left, top, half, p, bends):
+def _start(image, left, top, half, p, bends, alone):
     """Brightness and contrast by least squares for the given edges and blur."""
     H = np.zeros((_PARAMETERS, _PARAMETERS))
     g = np.zeros(_PARAMETERS)
     p[5:] = 0.0
-    _normal_equations(image, left, top, half, p, bends, H, g)
+    _normal_equations(image, left, top, half, p, bends, alone, H, g)
     p[5:] = np.linalg.solve(H[5:, 5:] + 1e-6 * H[5, 5] * np.eye(4), g[5:])
 
 
 @njit(cache=True, nogil=True)
-def fit_corners(image, start, bends, halves, tolerance, out):
+def fit_corners(image, start, bends, halves, tolerance, alone, out):
     """Fit the model at each corner.
 
     Args:
@@ -92,6 +95,7 @@ def fit_corners(image, start, bends, halves, tolerance, out):
         bends: (corner, 2) curvature of the two edges, 1 / px; positive where an edge bends to larger angles.
         halves: (corner,) half width of each window, px.
         tolerance: px, movement at which the search ends.
+        alone: 0 where dark and bright alternate, 1 where one side, that at larger angles of both edges, stands alone.
         out: (corner, 9) x, y, directions, blur, sigma_x, sigma_y px, the rms residual as a share of the contrast
             between bright and dark, and c; NaN where the fit fails or the corner is at the very edge of the image.
     """
@@ -105,10 +109,10 @@ def fit_corners(image, start, bends, halves, tolerance, out):
         p = np.zeros(_PARAMETERS)
         p[0], p[1], p[2], p[3] = start[k, 0] - left, start[k, 1] - top, start[k, 2], start[k, 3]
         p[4] = min(max(start[k, 4], _LEAST_BLUR), half)
-        _start(image, left, top, half, p, bends[k])
+        _start(image, left, top, half, p, bends[k], alone)
         H = np.zeros((_PARAMETERS, _PARAMETERS))
         g = np.zeros(_PARAMETERS)
-        cost, weight = _normal_equations(image, left, top, half, p, bends[k], H, g)
+        cost, weight = _normal_equations(image, left, top, half, p, bends[k], alone, H, g)
         damping = 1e-3
         for _ in range(_STEPS):
             damped = H.copy()
@@ -120,7 +124,7 @@ def fit_corners(image, start, bends, halves, tolerance, out):
                 break
             H_trial = np.zeros((_PARAMETERS, _PARAMETERS))
             g_trial = np.zeros(_PARAMETERS)
-            cost_trial, weight = _normal_equations(image, left, top, half, trial, bends[k], H_trial, g_trial)
+            cost_trial, weight = _normal_equations(image, left, top, half, trial, bends[k], alone, H_trial, g_trial)
             # A place can be right by luck while the edges still turn about it: a radian counts as a pixel.
             moved = 0.0
             for i in range(4):
@@ -138,5 +142,5 @@ def fit_corners(image, start, bends, halves, tolerance, out):
         out[k, 0], out[k, 1] = left + p[0], top + p[1]
         out[k, 2], out[k, 3], out[k, 4] = p[2], p[3], p[4]
         out[k, 5], out[k, 6] = math.sqrt(max(covariance[0, 0], 0.0)), math.sqrt(max(covariance[1, 1], 0.0))
-        out[k, 7] = 0.5 * math.sqrt(cost / weight) / abs(p[6])
+        out[k, 7] = 0.5 * math.sqrt(cost / weight) / (abs(p[6]) * (1 + alone))
         out[k, 8] = p[6]

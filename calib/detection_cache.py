@@ -4,14 +4,14 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from calib.board_sources import BoardSource
-from calib.boards import Board
+from calib.boards import Target, board_fields
 from calib.detection import detect_board
 from mv3d.data.lens import Lens
 from mv3d.errors import SessionError
@@ -19,7 +19,7 @@ from mv3d.files.writing import whole_file
 
 _log = logging.getLogger(__name__)
 # Raised when detection changes what it returns: older files are then made anew.
-_VERSION = 1
+_VERSION = 2
 _ARRAYS = ("frames", "sizes", "xy", "sigma_px")
 
 
@@ -42,7 +42,7 @@ class Detections:
 
 def detect_in(
     source: BoardSource,
-    board: Board,
+    board: Target,
     frames: Int[np.ndarray, " frame"],
     lens: Lens | None = None,
     cache: Path | None = None,
@@ -74,7 +74,7 @@ def detect_in(
 
 
 def _detect(
-    source: BoardSource, board: Board, frames: np.ndarray, lens: Lens | None, tick: Callable[[], None]
+    source: BoardSource, board: Target, frames: np.ndarray, lens: Lens | None, tick: Callable[[], None]
 ) -> Detections:
     sizes = np.zeros((len(frames), 2), np.int64)
     xy, sigma = np.full((len(frames), board.corner_count, 2), np.nan), np.full(len(frames), np.nan)
@@ -87,11 +87,11 @@ def _detect(
     return Detections(frames, sizes, xy, sigma)
 
 
-def _key(source: BoardSource, board: Board, frames: np.ndarray, lens: Lens | None) -> str:
+def _key(source: BoardSource, board: Target, frames: np.ndarray, lens: Lens | None) -> str:
     """Everything that the result depends on, as text."""
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in source.files()]
     known = None if lens is None else [type(lens).__name__, lens.K.tolist(), lens.dist.tolist()]
-    return json.dumps([_VERSION, asdict(board), files, frames.tolist(), known])
+    return json.dumps([_VERSION, board_fields(board), files, frames.tolist(), known])
 
 
 def _load(path: Path, key: str) -> Detections | None:

@@ -10,7 +10,8 @@ from jaxtyping import Float, UInt8
 
 from calib.boards import Board
 from calib.detection_corners import find_corners, find_grids, reductions
-from calib.detection_refine import BoardView, as_view, refine_board
+from calib.detection_refine import BoardView, as_view
+from calib.detection_squares import refine_board
 from calib.marker_kernels import read_markers
 from calib.smooth_map import apply_homography, fit_homography
 from mv3d.data.lens import Lens

@@ -5,7 +5,8 @@ from jaxtyping import Float, UInt8
 
 from calib.boards import Board
 from calib.detection_corners import filled_part, find_corners, find_grids, reductions
-from calib.detection_refine import BoardView, as_view, refine_board
+from calib.detection_refine import BoardView, as_view
+from calib.detection_squares import refine_board
 from mv3d.data.lens import Lens
 
 # Share of the corners from which a grid is worth the fits.

@@ -3,7 +3,7 @@
 from math import comb
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from calib.smooth_map import SmoothMap, apply_homography, fit_homography, fit_smooth_map
 from mv3d.data.lens import Lens
@@ -81,12 +81,16 @@ def _robustly_mapped(plane: np.ndarray, xy: np.ndarray) -> np.ndarray:
 
 
 def board_uncertainty(
-    plane: Float[np.ndarray, "corner 2"], fits: Float[np.ndarray, "corner 9"], lens: Lens | None
+    plane: Float[np.ndarray, "corner 2"],
+    cells: Int[np.ndarray, "corner 2"],
+    fits: Float[np.ndarray, "corner 9"],
+    lens: Lens | None,
 ) -> float | None:
     """sigma_px of the corners; None if they are too far from a plane seen by a camera.
 
     Args:
-        plane: numbers of column and row.
+        plane: places of the corners in pitches of the board.
+        cells: column and row.
         fits: as `corner_fit_kernels.fit_corners` gives them.
         lens: of the camera, if known.
     """
@@ -100,18 +104,18 @@ def board_uncertainty(
         return None
     variance = (squares + _PRIOR_FREEDOM * own) / (smooth.freedom + _PRIOR_FREEDOM)
     # Of a strong lens the polynomial leaves some; that changes little from corner to corner, unlike the noise.
-    rough, count = _roughness(plane, xy - smooth(plane))
+    rough, count = _roughness(cells, xy - smooth(plane))
     if count >= _PRIOR_FREEDOM:
         variance = min(variance, (count * rough + _PRIOR_FREEDOM * own) / (count + _PRIOR_FREEDOM))
     return float(np.sqrt(variance + _LEAST_SIGMA_PX**2))
 
 
-def _roughness(plane: np.ndarray, residual: np.ndarray) -> tuple[float, int]:
+def _roughness(cells: np.ndarray, residual: np.ndarray) -> tuple[float, int]:
     """Variance of a coordinate from differences along rows and columns, which no smooth field has; how many there are.
 
     The binomial of order n has the squared sum (2n)! / n!^2: 6 for second, 20 for third differences.
     """
-    cells = plane.astype(int) - plane.astype(int).min(0)
+    cells = cells - cells.min(0)
     grid = np.full((*(cells.max(0) + 1), 2), np.nan)
     grid[cells[:, 0], cells[:, 1]] = residual
     squares = []

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from calib.boards import Board
+from calib.boards import Board, CircleGrid, TagGrid, Target
 from calib.detection_charuco import detect_charuco
 from calib.detection_checkerboard import find_any_checkerboard
 
@@ -28,12 +28,16 @@ _SQUARES_OFF, _TRIED_ON, _AS_GOOD = 2, 2, 0.95
 _ENOUGH_MARKERS = 3
 
 
-def why_not_found(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], board: Board) -> str:
+def why_not_found(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], board: Target) -> str:
     """What is in the images instead of the board, or what to check; a clause without a full stop."""
     gray = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images]
-    if board.kind == "checkerboard":
-        return _other_checkerboard(gray)
-    return _other_markers(gray, board)
+    if isinstance(board, TagGrid):
+        return _other_tags(gray, board)
+    if isinstance(board, CircleGrid):
+        return "all of its circles must be in the picture, lit evenly and sharp; check circles, asymmetric and inverted"
+    if isinstance(board, Board) and board.kind == "charuco":
+        return _other_markers(gray, board)
+    return _other_checkerboard(gray)
 
 
 def _other_checkerboard(images: list[np.ndarray]) -> str:
@@ -45,6 +49,31 @@ def _other_checkerboard(images: list[np.ndarray]) -> str:
         f"but {count} of {len(images)} pictures looked at show a checkerboard of {short}x{long} squares;"
         f" write squares: [{short}, {long}] if that is the board (squares, not inner corners)"
     )
+
+
+def _other_tags(images: list[np.ndarray], board: TagGrid) -> str:
+    """Tags of the same dictionary printed otherwise, or of another dictionary."""
+    ways = [
+        (board.dictionary, bits, inverted)
+        for bits in (board.border_bits, 3 - board.border_bits)
+        for inverted in (board.inverted, not board.inverted)
+    ]
+    ways += [(f, bits, inverted) for f in _FAMILIES for bits in (1, 2) for inverted in (False, True)]
+    for family, bits, inverted in ways:
+        found = [_marker_ids(_seen(image, inverted, False), family, bits) for image in images]
+        count = sum(len(ids) >= _ENOUGH_MARKERS for ids in found)
+        if not count:
+            continue
+        seen = f"but {count} of {len(images)} pictures looked at show"
+        if family != board.dictionary:
+            return f"{seen} tags of {family} with border_bits: {bits}; set dictionary and border_bits like the print"
+        if bits != board.border_bits:
+            return f"{seen} its tags with another border; set border_bits: {bits}"
+        if inverted != board.inverted:
+            return f"{seen} its tags with colours swapped; set inverted: {str(inverted).lower()}"
+        numbers = sorted({i for ids in found for i in ids})
+        return f"{seen} tags of its dictionary, numbers {numbers[0]} to {numbers[-1]}; check tags, layout and first"
+    return "no tags of another dictionary either; two tags or more must be large and sharp enough to be read"
 
 
 def _other_markers(images: list[np.ndarray], board: Board) -> str:
@@ -119,7 +148,9 @@ def _seen(image: np.ndarray, inverted: bool, mirrored: bool) -> np.ndarray:
     return np.ascontiguousarray(image[:, ::-1]) if mirrored else image
 
 
-def _marker_ids(image: np.ndarray, family: str) -> list[int]:
+def _marker_ids(image: np.ndarray, family: str, border_bits: int = 1) -> list[int]:
     dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, family))
-    ids = cv2.aruco.ArucoDetector(dictionary).detectMarkers(image)[1]
+    parameters = cv2.aruco.DetectorParameters()
+    parameters.markerBorderBits = border_bits
+    ids = cv2.aruco.ArucoDetector(dictionary, parameters).detectMarkers(image)[1]
     return [] if ids is None else [int(i) for i in np.ravel(ids)]

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from calib.boards import Board
 from calib.corner_fit_kernels import fit_corners
 from calib.detection_checks import board_uncertainty, in_line, map_slopes, without_outliers
 from calib.smooth_map import SmoothMap, apply_homography, fit_homography, fit_smooth_map
 from mv3d.data.checks import frozen_array
 from mv3d.data.lens import Lens
 
-# Windows as shares of the distance between lines of the grid: a checkerboard's corner may look that far before the next
-# edge comes; 24 px halve the noise of 8 px at four times the work, more gains little.
-_WINDOW_SHARE, _WIDEST_PX, _FIRST_PX, _NARROWEST_PX = 0.4, 24, 8, 3
+# Half widths of windows: 24 px halve the noise of 8 px at four times the work, more gains little.
+_WIDEST_PX, _FIRST_PX, _NARROWEST_PX = 24, 8, 3
 # px; movements that end the first and the last fit.
 _ROUGH, _FINE = 0.05, 0.002
 # Share of the contrast that the model may leave unexplained; corners of boards leave 0.03 to 0.1.
@@ -27,6 +25,30 @@ _ROUNDS = 3
 _MOVED_FOUND, _MOVED_PREDICTED = 0.3, 0.15
 # A board loses at most this share of its found corners.
 _MOST_LOST = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CornerModel:
+    """What the corners of a board look like.
+
+    Attributes:
+        plane: (corner, 2) their places, in pitches of the board.
+        cells: (corner, 2) column and row, whole numbers.
+        share: how far from a corner the model holds, in pitches.
+        inward: (corner, 2) of corners with dark on one of their four sides alone, towards it: signs along x and y. None
+            where dark and bright alternate around a corner.
+    """
+
+    plane: np.ndarray
+    cells: np.ndarray
+    share: float
+    inward: np.ndarray | None = None
+
+    @property
+    def signs(self) -> Float[np.ndarray, " corner"]:
+        """Signs of the fitted contrasts where the side after corner (0, 0), along both axes, is dark."""
+        # A side that is dark by itself is darker; of alternating ones c > 0 means dark after the corner on both axes.
+        return np.where(self.cells.sum(1) % 2 == 0, 1.0, -1.0) if self.inward is None else -np.ones(len(self.cells))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,55 +71,51 @@ class BoardView:
         object.__setattr__(self, "xy", frozen_array("xy", self.xy, (len(self.ids), 2)))
 
 
-def refine_board(
+def refine_corners(
     image: UInt8[np.ndarray, "height width"],
-    board: Board,
-    start: Float[np.ndarray, "row column 2"],
+    model: CornerModel,
+    start: Float[np.ndarray, "corner 2"],
     lens: Lens | None = None,
-) -> tuple[Float[np.ndarray, "row column 2"], float, bool] | None:
+) -> tuple[Float[np.ndarray, "corner 2"], float, bool] | None:
     """Fit all corners of a board, also those not found before, and check that they make a board.
 
     Args:
-        image: gray levels, dark squares dark.
-        board: its size.
+        image: gray levels, dark parts dark.
+        model: of the corners.
         start: px of the board's corners, good to a quarter of a square; NaN where not found.
         lens: lens of the camera, for a stricter check.
 
     Returns:
-        The corners (NaN where there is none), sigma_px, and whether square (0, 0) is dark; None if this is no board.
+        The corners (NaN where there is none), sigma_px, and whether it is dark after corner (0, 0) along both axes;
+        None if this is no board.
     """
-    found = np.isfinite(start).all(-1)
-    plane = np.argwhere(np.ones(found.shape, bool))[:, ::-1].astype(float)  # x = column, y = row
-    expected = start.reshape(-1, 2).copy()
-    found = without_outliers(plane, expected, found.ravel())
+    expected = start.copy()
+    found = without_outliers(model.plane, expected, np.asarray(np.isfinite(start).all(-1)))
     known = found.copy()
-    smooth = _plausible_map(plane[known], expected[known])
+    smooth = _plausible_map(model.plane[known], expected[known])
     if smooth is None:
         return None
-    share = _window_share(board)
-    fits = _fit(image, smooth, plane, expected, known, share, _FIRST_PX, _ROUGH)
-    known &= _credible(fits, smooth, plane, expected, _MOVED_FOUND)
+    fits = _fit(image, smooth, model, expected, known, _FIRST_PX, _ROUGH)
+    known &= _credible(fits, smooth, model.plane, expected, _MOVED_FOUND)
     expected[known] = fits[known, :2]
     for _ in range(_ROUNDS):
-        if known.all() or known.sum() < 4 or not _add_missing(image, plane, expected, known, share):
+        if known.all() or known.sum() < 4 or not _add_missing(image, model, expected, known):
             break
-    settled = _settle(image, plane, expected, known, found, share)
+    settled = _settle(image, model, expected, known, found)
     if settled is None:
         return None
     fits, good, dark_origin = settled
-    if good.sum() < 4 or (good & found).sum() < (1 - _MOST_LOST) * found.sum() or in_line(plane[good]):
+    if good.sum() < 4 or (good & found).sum() < (1 - _MOST_LOST) * found.sum() or in_line(model.plane[good]):
         return None
-    sigma = board_uncertainty(plane[good], fits[good], lens)
-    if sigma is None:
-        return None
-    xy = np.where(good[:, None], fits[:, :2], np.nan).reshape(start.shape)
-    return xy, sigma, dark_origin
+    sigma = board_uncertainty(model.plane[good], model.cells[good], fits[good], lens)
+    return None if sigma is None else (np.where(good[:, None], fits[:, :2], np.nan), sigma, dark_origin)
 
 
 def _settle(
-    image: np.ndarray, plane: np.ndarray, expected: np.ndarray, known: np.ndarray, found: np.ndarray, share: float
+    image: np.ndarray, model: CornerModel, expected: np.ndarray, known: np.ndarray, found: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, bool] | None:
-    """The last fits, which corners they leave, and whether square (0, 0) is dark."""
+    """The last fits, which corners they leave, and whether it is dark after corner (0, 0)."""
+    plane = model.plane
     fits, good, dark_origin = np.full((len(plane), 9), np.nan), known, True
     for _ in range(_ROUNDS):
         smooth = _plausible_map(plane[known], expected[known])
@@ -105,9 +123,9 @@ def _settle(
             return None
         # Corners not known are tried too: the wider window may find what the first did not.
         _expect_missing(plane, expected, known)
-        fits = _fit(image, smooth, plane, expected, np.ones(len(known), bool), share, _WIDEST_PX, _FINE)
+        fits = _fit(image, smooth, model, expected, np.ones(len(known), bool), _WIDEST_PX, _FINE)
         good = _credible(fits, smooth, plane, expected, np.where(known, _MOVED_FOUND, _MOVED_PREDICTED))
-        good, dark_origin = _alternating(fits[:, 8], plane, good, found)
+        good, dark_origin = _of_right_colours(fits[:, 8], model, good, found)
         good = without_outliers(plane, fits[:, :2], good)
         if not (known & ~good).any():
             break
@@ -117,28 +135,20 @@ def _settle(
     return fits, good, dark_origin
 
 
-def _add_missing(image: np.ndarray, plane: np.ndarray, expected: np.ndarray, known: np.ndarray, share: float) -> bool:
+def _add_missing(image: np.ndarray, model: CornerModel, expected: np.ndarray, known: np.ndarray) -> bool:
     """Look for corners not found so far where their neighbours say; fills `expected` and `known`, says if any was new.
 
     What lies too far from the known ones is predicted better in the next round.
     """
-    smooth = _plausible_map(plane[known], expected[known])
+    smooth = _plausible_map(model.plane[known], expected[known])
     if smooth is None:
         return False
-    _expect_missing(plane, expected, known)
-    fits = _fit(image, smooth, plane, expected, ~known, share, _FIRST_PX, _ROUGH)
-    new = _credible(fits, smooth, plane, expected, _MOVED_PREDICTED)
+    _expect_missing(model.plane, expected, known)
+    fits = _fit(image, smooth, model, expected, ~known, _FIRST_PX, _ROUGH)
+    new = _credible(fits, smooth, model.plane, expected, _MOVED_PREDICTED)
     expected[new] = fits[new, :2]
     known |= new
     return bool(new.any())
-
-
-def _window_share(board: Board) -> float:
-    """How far from a corner the pattern is that of a checkerboard, in squares."""
-    if board.marker_m is None:
-        return _WINDOW_SHARE
-    # The marker's nearest point lies on the diagonal of the white square.
-    return min(0.9 * np.sqrt(0.5) * (1 - board.marker_m / board.square_m), _WINDOW_SHARE)
 
 
 def _plausible_map(plane: np.ndarray, x_image: np.ndarray) -> SmoothMap | None:
@@ -153,23 +163,26 @@ def _plausible_map(plane: np.ndarray, x_image: np.ndarray) -> SmoothMap | None:
 def _fit(
     image: np.ndarray,
     smooth: SmoothMap,
-    plane: np.ndarray,
+    model: CornerModel,
     expected: np.ndarray,
     which: np.ndarray,
-    share: float,
     widest: int,
     tolerance: float,
 ) -> Float[np.ndarray, "corner 9"]:
-    step, bends, gap = map_slopes(smooth, plane)
+    step, bends, gap = map_slopes(smooth, model.plane)
+    if model.inward is not None:
+        # An edge's bright and dark side are told by its direction: the dark side lies at larger angles.
+        along = model.inward[:, ::-1] * [1.0, -1.0]
+        step, bends = step * along[..., None], bends * along
     directions = np.arctan2(step[..., 1], step[..., 0])
-    fits = np.full((len(plane), 9), np.nan)
+    fits = np.full((len(expected), 9), np.nan)
     usable = which & np.isfinite(expected).all(1) & (np.abs(expected).max(1) < 2 * max(image.shape))
-    halves = np.clip(share * gap[usable], _NARROWEST_PX, widest).astype(np.int64)
+    halves = np.clip(model.share * gap[usable], _NARROWEST_PX, widest).astype(np.int64)
     # px; between a sharp photograph's 0.7 and a moving board's 3.
     blur = np.full((len(halves), 1), 1.5)
     start = np.concatenate([expected[usable], directions[usable], blur], axis=1)
     out = np.empty((len(start), 9))
-    fit_corners(image, start, bends[usable], halves, tolerance, out)
+    fit_corners(image, start, bends[usable], halves, tolerance, 0.0 if model.inward is None else 1.0, out)
     fits[usable] = out
     return fits
 
@@ -192,17 +205,16 @@ def _expect_missing(plane: np.ndarray, expected: np.ndarray, known: np.ndarray) 
         expected[corner] = apply_homography(fit_homography(plane[known], expected[known], weights), plane[corner])
 
 
-def _alternating(
-    contrast: np.ndarray, plane: np.ndarray, good: np.ndarray, known: np.ndarray
+def _of_right_colours(
+    contrast: np.ndarray, model: CornerModel, good: np.ndarray, known: np.ndarray
 ) -> tuple[Bool[np.ndarray, " corner"], bool]:
-    """Corners whose squares have the colours that the others ask for; whether square (0, 0) is dark."""
-    # c > 0 means a dark square after the corner along both axes: for corner (0, 0) square (1, 1), as dark as (0, 0).
-    sign = np.sign(contrast) * np.where(plane.sum(1) % 2 == 0, 1, -1)
+    """Corners whose sides have the colours that the others ask for; whether it is dark after corner (0, 0)."""
+    sign = np.sign(contrast) * model.signs
     dark_origin = bool(np.nansum(sign[good & known]) > 0)
     return good & (sign == (1 if dark_origin else -1)), dark_origin
 
 
-def as_view(xy: Float[np.ndarray, "row column 2"], sigma: float) -> BoardView:
+def as_view(xy: Float[np.ndarray, "*grid 2"], sigma: float) -> BoardView:
     """The corners that are there, with their indices."""
     flat = xy.reshape(-1, 2)
     ids: Int[np.ndarray, " corner"] = np.flatnonzero(np.isfinite(flat).all(1))

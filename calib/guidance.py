@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from calib.boards import Board
+from calib.boards import Target
 from calib.detection_refine import BoardView
 from calib.guidance_estimate import RunningEstimate, estimate_rig, view_tilts
 from calib.guidance_state import (
@@ -55,7 +55,7 @@ class ShootingGuide:
     """Takes what cameras see of a board, and tells what is still missing."""
 
     def __init__(
-        self, board: Board, sizes: Mapping[str, tuple[int, int]], config: GuidanceConfig | None = None
+        self, board: Target, sizes: Mapping[str, tuple[int, int]], config: GuidanceConfig | None = None
     ) -> None:
         """Nothing has been seen yet.
 

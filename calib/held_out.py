@@ -9,9 +9,8 @@ and scored; then the halves change places. A view has one number with which to p
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from calib.boards import Board
 from calib.bundle import Bundle, solve_bundle, start_state
 from calib.calibrate import board_turns
 from calib.layout import make_layout
@@ -72,7 +71,7 @@ def score_held_out(rig: Rig, observations: BoardObservations, config: HeldOutCon
     """
     rig, config = rig.subset(observations.cameras), config or HeldOutConfig()
     seen = _see(rig, observations)
-    points, parity = observations.board.points, _parity(observations.board)
+    points, parity = observations.board.points, observations.board.parity
     parts = []
     for kept in (parity, ~parity):
         s = _fit_offsets(rig, points, seen, kept, config)[..., None, None]
@@ -114,13 +113,6 @@ def _see(rig: Rig, observations: BoardObservations) -> _Seen:
     turned_t = np.einsum("cfij,cfj->cfi", poses.R, turn[..., 3]) + poses.t
     poses = ViewPoses(poses.R @ turn[..., :3], turned_t, poses.weight)
     return _Seen(np.take_along_axis(xy, order, 2), np.take_along_axis(motion, order, 2), poses, timed)
-
-
-def _parity(board: Board) -> Bool[np.ndarray, " corner"]:
-    """Every other corner, as the colours of a chessboard."""
-    across = board.squares[0] - 1
-    index = np.arange(board.corner_count)
-    return (index // across + index % across) % 2 == 0
 
 
 def _places(rig: Rig) -> tuple[np.ndarray, np.ndarray]:

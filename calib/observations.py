@@ -1,23 +1,22 @@
 """What all cameras saw of a board: the corners in every frame, their uncertainty and their times."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from calib.boards import Board
+from calib.boards import Target, board_fields, restore_board
 from mv3d.data.checks import frozen_array
 from mv3d.data.rig import Rig
 from mv3d.errors import FormatError
 from mv3d.files.writing import whole_file
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _ARRAYS = ("cameras", "sizes", "xy", "sigma_px", "times", "frame_names", "segments")
-# A checkerboard's marker and dictionary in the file, where None would need a pickle.
-_ABSENT = {"marker_m": 0.0, "dictionary": ""}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +35,7 @@ class BoardObservations:
             neighbours from which a motion is taken. Every still is a segment of its own.
     """
 
-    board: Board
+    board: Target
     cameras: tuple[str, ...]
     sizes: np.ndarray
     xy: np.ndarray
@@ -67,7 +66,7 @@ class BoardObservations:
     @classmethod
     def from_corners(
         cls,
-        board: Board,
+        board: Target,
         rig: Rig,
         xy: Float[np.ndarray, "camera frame corner 2"],
         sigma_px: float,
@@ -126,8 +125,7 @@ class BoardObservations:
     def save(self, path: str | Path) -> None:
         """Write a .npz of plain arrays."""
         arrays: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in _ARRAYS}
-        for key, value in asdict(self.board).items():
-            arrays[f"board_{key}"] = np.asarray(_ABSENT.get(key) if value is None else value)
+        arrays["board"] = np.array(json.dumps(board_fields(self.board)))
         with whole_file(path) as part, part.open("wb") as file:
             np.savez_compressed(file, **arrays, format_version=_FORMAT_VERSION)
 
@@ -136,15 +134,7 @@ class BoardObservations:
         """Read what `save` wrote; FormatError if it is something else."""
         try:
             with np.load(path, allow_pickle=False) as stored:
-                board = Board(
-                    str(stored["board_kind"]),
-                    (int(stored["board_squares"][0]), int(stored["board_squares"][1])),
-                    float(stored["board_square_m"]),
-                    float(stored["board_marker_m"]) or None,
-                    str(stored["board_dictionary"]) or None,
-                    bool(stored["board_inverted"]),
-                    bool(stored["board_legacy"]),
-                )
+                board = restore_board(json.loads(str(stored["board"])))
                 arrays = {name: stored[name] for name in _ARRAYS}
             names = {key: tuple(map(str, arrays.pop(key))) for key in ("cameras", "frame_names")}
             return cls(board=board, **names, **arrays)

@@ -58,7 +58,7 @@ def _shape_notes(observations: BoardObservations, result: CalibrationResult) -> 
 def square_size_note(observations: BoardObservations) -> str:
     """What a rig's scale hangs on."""
     return (
-        f"all lengths follow from squares of {1e3 * observations.board.square_m:g} mm: no picture of a board tells a"
+        f"all lengths follow from {observations.board.scale()}: no picture of a board tells a"
         " wrong one, a distance measured with a tape does"
     )
 

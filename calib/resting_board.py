@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from calib.board_sources import BoardSource
-from calib.boards import Board
+from calib.boards import Target
 from calib.detection import detect_board
 from calib.planar import board_poses
 from mv3d.data.camera import Camera
@@ -41,7 +41,7 @@ class RestingBoard:
     spread_px: dict[str, float]
 
 
-def find_resting_board(rig: Rig, board: Board, sources: Sequence[BoardSource]) -> RestingBoard | None:
+def find_resting_board(rig: Rig, board: Target, sources: Sequence[BoardSource]) -> RestingBoard | None:
     """Find a board that lies still while calibrated cameras look at it.
 
     Args:
@@ -56,7 +56,7 @@ def find_resting_board(rig: Rig, board: Board, sources: Sequence[BoardSource]) -
     return place_resting_board(board, views) if views else None
 
 
-def _views(camera: Camera, board: Board, source: BoardSource) -> list[tuple[Camera, np.ndarray]]:
+def _views(camera: Camera, board: Target, source: BoardSource) -> list[tuple[Camera, np.ndarray]]:
     count = len(source)
     wanted = np.unique(np.linspace(0, count - 1, min(count, _MOST_PICTURES)).astype(int))
     found = []
@@ -70,7 +70,7 @@ def _views(camera: Camera, board: Board, source: BoardSource) -> list[tuple[Came
     return found
 
 
-def place_resting_board(board: Board, views: Sequence[tuple[Camera, np.ndarray]]) -> RestingBoard:
+def place_resting_board(board: Target, views: Sequence[tuple[Camera, np.ndarray]]) -> RestingBoard:
     """One pose for all views of a board, by least squares of the corners with the cameras held.
 
     Args:
@@ -88,7 +88,7 @@ def place_resting_board(board: Board, views: Sequence[tuple[Camera, np.ndarray]]
 
 
 def _settled(
-    board: Board, views: Sequence[tuple[Camera, np.ndarray]], R: np.ndarray, t: np.ndarray
+    board: Target, views: Sequence[tuple[Camera, np.ndarray]], R: np.ndarray, t: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[Camera, np.ndarray]], float] | None:
     """Pose nearest to a start, the views as they are numbered then, and the rms of a coordinate, px.
 
@@ -108,14 +108,14 @@ def _settled(
     return rotation_from_vector(fit.x[:3]) @ R, t + fit.x[3:], turned, rms
 
 
-def _alone(board: Board, camera: Camera, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _alone(board: Target, camera: Camera, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pose in the world by one view."""
     seen = np.all(np.isfinite(xy), axis=-1)
     R, t = board_poses(board.points, xy[None], camera.lens, seen[None])
     return camera.R.T @ R[0], camera.R.T @ (t[0] - camera.t)
 
 
-def _as_others(board: Board, camera: Camera, xy: np.ndarray, R: np.ndarray, t: np.ndarray) -> np.ndarray:
+def _as_others(board: Target, camera: Camera, xy: np.ndarray, R: np.ndarray, t: np.ndarray) -> np.ndarray:
     """The corners in the numbering that fits the pose best."""
     there = camera.project(board.points @ R.T + t)
     turned = [xy[order] for order in board.symmetries()]

@@ -12,7 +12,7 @@ import numpy as np
 
 from calib.assembly import Task, assemble
 from calib.board_sources import Alignment, BoardSource, align, extrinsics_sources, intrinsics_sources
-from calib.boards import Board
+from calib.boards import Target
 from calib.detection_cache import Detections, detect_in
 from calib.detection_diagnosis import why_not_found
 from calib.observations import BoardObservations
@@ -52,7 +52,7 @@ class SamplingConfig:
 
 def observe_session(
     session: Session | Path | str,
-    board: Board,
+    board: Target,
     config: SamplingConfig | None = None,
     lenses: Mapping[str, Lens] | None = None,
     progress: Progress = silent,
@@ -112,7 +112,7 @@ def _tasks(
 def _run(
     tasks: list[Task],
     session: Session,
-    board: Board,
+    board: Target,
     config: SamplingConfig,
     lenses: Mapping[str, Lens],
     progress: Progress,
@@ -166,7 +166,7 @@ def _cache_file(session: Session, task: Task) -> Path:
     return session.root / "calibration" / "detections" / task.kind / f"{name}.npz"
 
 
-def _check_found(session: Session, board: Board, tasks: list[Task], found: list[Detections]) -> None:
+def _check_found(session: Session, board: Target, tasks: list[Task], found: list[Detections]) -> None:
     """Refuse where no camera found the board, or one that cannot be calibrated for that."""
     with_board = {
         task.source.camera for task, seen in zip(tasks, found, strict=True) if np.isfinite(seen.sigma_px).any()

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from calib.boards import Board
+from calib.boards import Target
 from calib.smooth_map import apply_homography, fit_homography
 
 # Distance of two poses, as a share of the picture's diagonal, below which two views tell the same.
@@ -13,7 +13,7 @@ _BLURRED = 4.0
 
 
 def choose_views(
-    xy: Float[np.ndarray, "view corner 2"], sigma_px: Float[np.ndarray, " view"], board: Board, most: int
+    xy: Float[np.ndarray, "view corner 2"], sigma_px: Float[np.ndarray, " view"], board: Target, most: int
 ) -> Int[np.ndarray, " chosen"]:
     """Sharp views of poses as different as there are, in order of time.
 
@@ -42,11 +42,9 @@ def choose_views(
     return np.sort(sharp[chosen])
 
 
-def _outlines(xy: Float[np.ndarray, "view corner 2"], board: Board) -> Float[np.ndarray, "view 8"]:
+def _outlines(xy: Float[np.ndarray, "view corner 2"], board: Target) -> Float[np.ndarray, "view 8"]:
     """Where the board's four outer corners are or would be: a pose in eight numbers."""
-    plane = board.points[:, :2] / board.square_m
-    last = board.corners[0] - 1
-    outer = plane[[0, last, -1, -1 - last]]
+    plane, outer = board.points[:, :2] / board.pitch_m, board.outer / board.pitch_m
     outlines = []
     for view in xy:
         seen = np.isfinite(view[:, 0])

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calib.boards import Board
+from calib.boards import Target
 from calib.detection import BoardView, detect_board
 from calib.guidance import ShootingGuide
 from calib.guidance_advice import advise
@@ -55,7 +55,7 @@ class BoardWatch:
     """
 
     def __init__(
-        self, board: Board, cameras: tuple[CameraRecorder, ...], picture: Path, config: WatchConfig | None = None
+        self, board: Target, cameras: tuple[CameraRecorder, ...], picture: Path, config: WatchConfig | None = None
     ) -> None:
         """Watch nothing yet.
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from calib.assembly import Task, assemble
 from calib.board_sources import BoardSource, align, extrinsics_sources
-from calib.boards import Board, load_board
+from calib.boards import Board, load_square_board
 from calib.calibrate import calibrate_rig
 from calib.detection_cache import detect_in
 from calib.held_out import HeldOutScore, score_held_out
@@ -200,6 +200,8 @@ def refusals(folder: Path, observations: BoardObservations) -> dict[str, str]:
     film = boards.mirror_camera(film_of(observations), 0, int(observations.sizes[0, 0]))
     found = {"a mirrored video": _refused(lambda: calibrate_rig(with_corners(observations, film.xy)))}
     board = observations.board
+    if not isinstance(board, Board):
+        return found
     wide = (board.squares[0] + 1, board.squares[1] + 1)
     found["wrong number of squares"] = _refused(lambda: calibrate_rig(observe(folder, replace(board, squares=wide))))
     if board.kind == "charuco":
@@ -223,7 +225,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    observations = observe(arguments.folder, load_board(arguments.board))
+    observations = observe(arguments.folder, load_square_board(arguments.board))
     trains = halves(observations)
     tests = trains[::-1]
     results = [calibrate_rig(train) for train in trains]

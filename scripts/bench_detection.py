@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calib.boards import Board, load_board
+from calib.boards import Board, load_square_board
 from calib.detection import detect_board
 from calib.detection_checks import in_line, map_slopes
 from calib.smooth_map import fit_smooth_map
@@ -37,7 +37,7 @@ def main() -> int:
     rows = []
     for source in arguments.sources:
         name, _, path = source.partition("=")
-        rows += measure(load_board(name), Path(path), arguments.step)
+        rows += measure(load_square_board(name), Path(path), arguments.step)
     machine = {"processor": platform.processor() or platform.machine(), "opencv": cv2.__version__}
     arguments.out.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
     sys.stdout.write(

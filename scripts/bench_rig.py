@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from calib.boards import load_board
+from calib.boards import Board, load_board
 from calib.calibrate import calibrate_rig
 from calib.config import CalibrationConfig
 from calib.observations import BoardObservations
@@ -47,6 +47,8 @@ def run_mv3d(observations: BoardObservations) -> tuple[Cameras, float]:
 def run_peer(name: str, python: str, observations: BoardObservations) -> tuple[Cameras, float]:
     """Another program; RuntimeError with its last word if it fails."""
     board = observations.board
+    if not isinstance(board, Board):
+        raise RuntimeError("the other programs are asked about boards of squares only")
     with tempfile.TemporaryDirectory() as folder:
         question, answer = Path(folder) / "question.npz", Path(folder) / "answer.npz"
         corners = {"xy": observations.xy, "sizes": observations.sizes, "points": board.points}

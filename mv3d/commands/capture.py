@@ -14,7 +14,7 @@ from mv3d.commands.arguments import Lines, Session
 from mv3d.errors import CaptureError, ConfigError
 
 if TYPE_CHECKING:
-    from calib.boards import Board
+    from calib.boards import Target
     from mv3d.capture.frames import SourceSettings
     from mv3d.capture.recorder import Recorder
     from mv3d.capture.summary import CameraSummary, Recorded
@@ -158,14 +158,14 @@ def _record(recorder: "Recorder", screen: "RecordingScreen", seconds: float | No
     return recorded
 
 
-def _board(name: str) -> "Board":
+def _board(name: str) -> "Target":
     from calib.boards import load_board
 
     return load_board(name)
 
 
 def _record_board(
-    recorder: "Recorder", screen: "RecordingScreen", seconds: float | None, countdown: int, board: "Board"
+    recorder: "Recorder", screen: "RecordingScreen", seconds: float | None, countdown: int, board: "Target"
 ) -> tuple["Recorded", Lines]:
     """A recording that a board is shown in; also what is still missing at its end."""
     from mv3d.board_watch import BoardWatch

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from calib.board_sheet import PAGES, board_marks, draw_sheet, lay_out, write_sheet
+from calib.board_marks import board_rectangles
+from calib.board_sheet import PAGES, draw_sheet, lay_out, write_sheet
 from calib.boards import Board, load_board, shipped_boards
 from calib.detection import detect_board
 from mv3d.errors import ConfigError
@@ -42,7 +43,7 @@ def test_opencv_reads_the_markers(board: Board) -> None:
 
 
 def test_marks_cover_what_is_dark() -> None:
-    marks = board_marks(DEMO)
+    marks = board_rectangles(DEMO)
     assert len(marks) == 20
     assert marks[:, 2:].min() == marks[:, 2:].max() == 0.06
     np.testing.assert_array_equal(marks[0], [0, 0, 0.06, 0.06])

@@ -39,7 +39,7 @@ def fitted(
 ) -> np.ndarray:
     out = np.empty((1, 9))
     start = np.array([[*at, first + 0.1, second - 0.1, 2.0]])
-    fit_corners(image, start, np.array([bends]), np.array([half]), 1e-4, out)
+    fit_corners(image, start, np.array([bends]), np.array([half]), 1e-4, 0.0, out)
     return out[0]
 
 
