@@ -15,7 +15,7 @@ from mv3d.synthetic.studio.wardrobe import DressedBody
 PoseOf = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """World from panel at times (n,) s: rotations (n, 3, 3) and places (n, 3) m."""
 # Keypoints may lie this much deeper than half a limb behind the first surface and still be seen, m.
-_SKIN_DEEP = 0.03
+_SKIN_DEEP = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ class Actor:
     def keypoint_depths(self) -> Float[np.ndarray, " keypoint"]:
         """How far behind the surface each keypoint may lie and still count as seen, m."""
         away = np.linalg.norm(self.dressed.body.keypoints[:, None] - self.dressed.vertices[None], axis=-1).min(1)
-        return 1.3 * away + _SKIN_DEEP
+        return 1.6 * away + _SKIN_DEEP
 
 
 @dataclass(frozen=True, slots=True, eq=False)
