@@ -1,6 +1,6 @@
 """One camera in the studio: pictures of a scene and their truth, at any time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -36,6 +36,11 @@ class Shot:
     person: np.ndarray
     keypoints: np.ndarray
     visible: np.ndarray
+
+    def without_pictures(self) -> "Shot":
+        """The truth alone, to be kept for many frames."""
+        nothing = np.zeros((0, 0, 3), np.uint8)
+        return replace(self, image=nothing, person=nothing[..., 0])
 
 
 class View:
