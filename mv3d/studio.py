@@ -68,7 +68,7 @@ class StudioConfig:
     motion: str = "routine"
     people: int = 1
     occluders: int = 2
-    board: str = "charuco_rig"
+    board: str = "charuco_studio"
     board_seconds: float = 30.0
     offset_s: float = 0.0
     film: Film = field(default_factory=Film)
@@ -124,7 +124,7 @@ def render_session(
     if config.board:
         scene = studio_scene(config, panels=(_carried(load_board(config.board), config),))
         folder = root / "calibration" / "extrinsics"
-        _film(rig, scene, config, offsets, config.board_seconds, 0.4 * config.fps, folder, progress)
+        _film(rig, scene, config, offsets, config.board_seconds, config.fps / 3, folder, progress)
     else:
         rig.save(session.rig)
     scene = studio_scene(config, bvh)
@@ -154,9 +154,7 @@ def _carried(board: Board, config: StudioConfig) -> Panel:
     reach = 0.22 * config.radius
 
     def pose(seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        R, t = carried_board(
-            seconds, center=(0.0, 0.0, 1.1), reach=(reach, reach, 0.45), speed=0.5, seed=config.seed
-        )
+        R, t = carried_board(seconds, center=(0.0, 0.0, 1.1), reach=(reach, reach, 0.45), speed=0.5, seed=config.seed)
         return R, t - R @ middle
 
     return Panel(picture, size, pose)

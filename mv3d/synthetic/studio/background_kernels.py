@@ -146,7 +146,7 @@ def light_background(distance, ids, rays, origin, lit, dark, static, shadow, fra
 
     Args:
         distance, rays, origin, lit, dark: as `cast_background` made them.
-        ids: (height, width) triangle numbers; below 0 nobody is seen.
+        ids: (height, width) triangle numbers; -1 where what stands still is seen.
         static, shadow: shadow maps without and with people.
         frame: (3, 4) world to shadow map: column, row, distance.
         color: (height, width, 3), out.
@@ -154,7 +154,7 @@ def light_background(distance, ids, rays, origin, lit, dark, static, shadow, fra
     n = shadow.shape[0]
     for y in range(ids.shape[0]):
         for x in range(ids.shape[1]):
-            if ids[y, x] >= 0:
+            if ids[y, x] != -1:
                 continue
             t = distance[y, x]
             share = 1.0

@@ -77,9 +77,7 @@ def quaternions_of(R: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*ba
     case = np.argmax(squares, axis=1)
     q = np.empty((len(r), 4))
     w = case == 0
-    q[w] = np.stack(
-        [1 + trace[w], r[w, 2, 1] - r[w, 1, 2], r[w, 0, 2] - r[w, 2, 0], r[w, 1, 0] - r[w, 0, 1]], axis=-1
-    )
+    q[w] = np.stack([1 + trace[w], r[w, 2, 1] - r[w, 1, 2], r[w, 0, 2] - r[w, 2, 0], r[w, 1, 0] - r[w, 0, 1]], axis=-1)
     for i in range(3):
         j, k, own = (i + 1) % 3, (i + 2) % 3, case == i + 1
         q[own, 0] = r[own, k, j] - r[own, j, k]

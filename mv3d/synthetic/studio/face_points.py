@@ -55,7 +55,10 @@ def face_vertices(
     body = vertices[: -2 * half]
     front = (body[:, 0] > middle[0] - 1.4 * apart) & (body[:, 2] > middle[2] - 2.6 * apart)
     found = [[_front_vertex(body, front, place)] for place in places]
-    pupils = [[int(len(body) + np.argmax(vertices[-2 * half :, 0] * (np.sign(vertices[-2 * half :, 1]) == s)))] for s in (-1, 1)]
+    pupils = [
+        [int(len(body) + np.argmax(vertices[-2 * half :, 0] * (np.sign(vertices[-2 * half :, 1]) == s)))]
+        for s in (-1, 1)
+    ]
     return found + pupils
 
 

@@ -75,7 +75,7 @@ def read_target(path: Path, count: int) -> Float[np.ndarray, "point 3"]:
     moved = np.zeros((count, 3))
     if path.exists():
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            words = [line.split() for line in file if line.strip() and line[0] not in "#\""]
+            words = [line.split() for line in file if line.strip() and line[0] not in '#"']
         rows = np.array(words, dtype=float).reshape(-1, 4)
         moved[rows[:, 0].astype(int)] = _METRES * rows[:, 1:][:, _AXES]
     return moved

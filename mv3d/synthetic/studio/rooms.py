@@ -62,7 +62,9 @@ def plain_room(half: float = 6.0, height: float = 4.0) -> tuple[Room, Light]:
     return Room(np.array([[-half, -half, 0, half, half, height, 1.0, 0.0]]), faces[None]), _light(0.6, 1.1, 1.0, 0.55)
 
 
-def random_room(rng: np.random.Generator, half: float = 6.0, occluders: int = 3, clear: float = 1.2) -> tuple[Room, Light]:
+def random_room(
+    rng: np.random.Generator, half: float = 6.0, occluders: int = 3, clear: float = 1.2
+) -> tuple[Room, Light]:
     """Walls, floor, boxes and light by chance.
 
     Args:

@@ -51,7 +51,10 @@ class Actor:
         rest = np.concatenate([body.vertices, body.heads, body.tails])[points]
         count, bones = human.vertex_count, len(human.bones)
         of_bone = points >= count
-        index, weight = human.skin_index[np.minimum(points, count - 1)], human.skin_weight[np.minimum(points, count - 1)]
+        index, weight = (
+            human.skin_index[np.minimum(points, count - 1)],
+            human.skin_weight[np.minimum(points, count - 1)],
+        )
         index = np.where(of_bone[:, None], ((points - count) % bones)[:, None], index)
         weight = np.where(of_bone[:, None], [1.0, 0, 0, 0], weight)
         moved = np.empty_like(rest)

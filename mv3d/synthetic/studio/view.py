@@ -7,12 +7,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from mv3d.data.camera import Camera
-from mv3d.synthetic.studio.background_kernels import NOTHING, cast_background, light_background
+from mv3d.synthetic.studio.background_kernels import cast_background, light_background
 from mv3d.synthetic.studio.film import Film, developed
 from mv3d.synthetic.studio.panel_kernels import draw_panel
 from mv3d.synthetic.studio.raster_kernels import cover_depth, rasterise
-from mv3d.synthetic.studio.rooms import ShadowMap, shadow_map
-from mv3d.synthetic.studio.scene import Actor, Panel, PosedActor, Scene
+from mv3d.synthetic.studio.rooms import shadow_map
+from mv3d.synthetic.studio.scene import Panel, PosedActor, Scene
 from mv3d.synthetic.studio.shading_kernels import add_resolved, shade_person
 
 # Pixels between the directions that the lens is asked for; between them it is straight to a few thousandths of one.
@@ -157,9 +157,7 @@ class View:
         poses = np.concatenate([R, place[..., None]], axis=-1)
         size, light = np.array(panel.size), self.scene.light.row
         samples, center = self.film.samples, self.camera.center
-        draw_panel(
-            self._rays, center, poses, samples, size, picture[level], box, light, _PANEL_ID, depth, ids, color
-        )
+        draw_panel(self._rays, center, poses, samples, size, picture[level], box, light, _PANEL_ID, depth, ids, color)
 
     def _shadow(self, posed: list[PosedActor]) -> np.ndarray:
         """The shadow map with people in it."""
@@ -225,7 +223,7 @@ def _sample_rays(camera: Camera, samples: int) -> Float[np.ndarray, "rows column
 
 def _linear_picture(panel: Panel) -> list[np.ndarray]:
     """The panel's picture in linear light, and ever coarser copies, each half the one before."""
-    picture: UInt8[np.ndarray, "..."] = panel.picture
+    picture: UInt8[np.ndarray, ...] = panel.picture
     if picture.ndim == 2:
         picture = np.repeat(picture[..., None], 3, axis=-1)
     levels = [np.ascontiguousarray((picture / 255.0) ** 2.2 * 0.9, np.float32)]
