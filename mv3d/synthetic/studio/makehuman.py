@@ -1,7 +1,7 @@
 """MakeHuman's base mesh, shape targets, rig and skin weights, read from the CC0 files of MPFB2.
 
-Only the one-off export of the studio's human reads these. Their axes (decimetres, x to the body's left, y up, z forward)
-become the body axes of mv3d here: metres, x forward, y left, z up, the floor under the feet at 0.
+Only the one-off export of the studio's human reads these. Their axes (decimetres, x to the body's left, y up,
+z forward) become the body axes of mv3d here: metres, x forward, y left, z up, the floor under the feet at 0.
 """
 
 import gzip
@@ -82,7 +82,7 @@ def read_target(path: Path, count: int) -> Float[np.ndarray, "point 3"]:
 
 
 def read_corners(folder: Path, count: int) -> dict[tuple[str, ...], np.ndarray]:
-    """Displacements (point, 3) m at all corners (sex, age, muscle, weight, height) of the space of shapes, races evenly.
+    """Displacements (point, 3) m at all corners (sex, age, muscle, weight, height) of the shapes, races evenly.
 
     Source of the products: `targets/macrodetails/macro.json`.
     """

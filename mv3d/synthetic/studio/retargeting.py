@@ -1,4 +1,4 @@
-"""Any motion, of a BVH file for instance, on the studio's rig: bones found by name, laid along each other by direction."""
+"""Any motion, of a BVH file for instance, on the studio's rig: bones found by name, laid along by direction."""
 
 import re
 

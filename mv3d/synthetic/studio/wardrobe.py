@@ -98,7 +98,7 @@ def random_outfit(rng: np.random.Generator) -> Outfit:
     iris = linear(np.array(_IRIS[rng.integers(len(_IRIS))]))
     white = np.full(3, 0.75)
     rest = [material(PLAIN, skin, skin, grain=0.08), *(material(PLAIN, c, c) for c in (white, iris, np.full(3, 0.01)))]
-    thickness = {"shoes": 0.008, "hair": rng.uniform(0.008, 0.03), "top": rng.uniform(0.004, 0.022)}
+    thickness: dict[str, float] = {"shoes": 0.008, "hair": rng.uniform(0.008, 0.03), "top": rng.uniform(0.004, 0.022)}
     thickness["bottom"] = rng.uniform(0.004, 0.018)
     return Outfit(
         cut,
@@ -134,7 +134,7 @@ def random_color(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
 
 
 def _fabric(rng: np.random.Generator, wrinkles: float, patterned: float = 0.55) -> np.ndarray:
-    kind = rng.choice([STRIPES, CHECKS, BLOTCHES, DOTS]) if rng.random() < patterned else PLAIN
+    kind = int(rng.choice([STRIPES, CHECKS, BLOTCHES, DOTS])) if rng.random() < patterned else PLAIN
     tilted = rng.normal(0, 0.05, 3) + np.eye(3)[rng.choice([1, 2], p=[0.3, 0.7])]
     way = tilted / np.linalg.norm(tilted)
     direction = (float(way[0]), float(way[1]), float(way[2]))
