@@ -69,7 +69,7 @@ def export_human(folder: Path, target: Path) -> dict[str, float]:
         {
             "mean": mean.astype(np.float32),
             "basis": np.round(basis / _STEP).astype(np.int16),
-            "basis_step": np.float64(_STEP),
+            "basis_step": np.array(_STEP),
             "corners": coordinates[: len(corners)].reshape(2, 3, 3, 3, 3, -1).astype(np.float32),
             "races": coordinates[len(corners) :].reshape(2, 3, 3, -1).astype(np.float32),
             "triangles": mesh.triangles.astype(np.uint16),

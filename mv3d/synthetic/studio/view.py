@@ -174,7 +174,7 @@ class View:
         counts, first = [], 0
         for actor in self.scene.actors:
             own = (ids >= first) & (ids < first + len(actor.human.triangles))
-            counts.append(own.reshape(height, s, width, s).sum((1, 3), dtype=np.int16))
+            counts.append(np.asarray(own).reshape(height, s, width, s).sum((1, 3), dtype=np.int16))
             first += len(actor.human.triangles)
         if not counts:
             return np.full((height, width), -1, np.int16)
@@ -226,7 +226,7 @@ def _linear_picture(panel: Panel) -> list[np.ndarray]:
     picture: UInt8[np.ndarray, ...] = panel.picture
     if picture.ndim == 2:
         picture = np.repeat(picture[..., None], 3, axis=-1)
-    levels = [np.ascontiguousarray((picture / 255.0) ** 2.2 * 0.9, np.float32)]
+    levels: list[np.ndarray] = [np.ascontiguousarray((picture / 255.0) ** 2.2 * 0.9, np.float32)]
     while min(levels[-1].shape[:2]) > 16:
         rows, columns = levels[-1].shape[:2]
         levels.append(np.asarray(cv2.resize(levels[-1], (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)))

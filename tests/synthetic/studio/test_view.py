@@ -26,7 +26,7 @@ def actor() -> Actor:
 @pytest.mark.parametrize(("fisheye", "line_time"), [(False, 0.0), (True, 0.0), (False, 5e-5)])
 def test_corners_of_a_rendered_board_lie_where_they_are_projected(fisheye: bool, line_time: float) -> None:
     dist = np.array([-0.02, 0.004, 0, 0]) if fisheye else _BARREL
-    camera = camera_ring(1, radius=2.5, size=(320, 240), focal=240, distortion=dist, fisheye=fisheye, seed=1)[0]
+    camera = camera_ring(1, radius=2.5, size=(320, 240), focal=240.0, distortion=dist, fisheye=fisheye, seed=1)[0]
     board = np.kron(np.indices((6, 8)).sum(0) % 2 * 255, np.ones((64, 64))).astype(np.uint8)
     R = camera.R.T @ cv2.Rodrigues(np.array([0.3, -0.4, 0.2]))[0]
     place, speed = np.array([0.0, -0.4, 1.3]), np.array([0.0, 3.0, 0.0])
@@ -54,7 +54,7 @@ def test_corners_of_a_rendered_board_lie_where_they_are_projected(fisheye: bool,
 
 
 def test_the_outline_of_a_person_is_that_of_the_projected_mesh(actor: Actor) -> None:
-    camera = camera_ring(1, radius=3.0, size=(160, 120), focal=110, distortion=_BARREL, seed=2)[0]
+    camera = camera_ring(1, radius=3.0, size=(160, 120), focal=110.0, distortion=_BARREL, seed=2)[0]
     film = replace(_CLEAN, samples=10)
     room, light = plain_room()
     view = View(camera, Scene(room, light, (actor,)), film)
@@ -67,7 +67,7 @@ def test_the_outline_of_a_person_is_that_of_the_projected_mesh(actor: Actor) -> 
 
 
 def test_the_same_seed_makes_the_same_picture(actor: Actor) -> None:
-    camera = camera_ring(1, size=(96, 64), focal=60)[0]
+    camera = camera_ring(1, size=(96, 64), focal=60.0)[0]
     shots = []
     for _ in range(2):
         again = random_actor(load_human(), np.random.default_rng(1), "dance", 2.0)
@@ -81,7 +81,7 @@ def test_who_stands_behind_is_hidden() -> None:
     """A second person straight behind the first: in front all is seen, behind little of it."""
     rng = np.random.default_rng(4)
     front, back = (random_actor(load_human(), rng, "wave", 1.0, place=(x, 0.0), shape=BodyShape()) for x in (0.6, -0.6))
-    camera = camera_ring(1, radius=3.5, height=1.0, size=(160, 120), focal=110)[0]
+    camera = camera_ring(1, radius=3.5, height=1.0, size=(160, 120), focal=110.0)[0]
     room, light = plain_room()
     body = slice(0, 25)
     shot = View(camera, Scene(room, light, (front, back)), _CLEAN).shoot(0.0)
