@@ -69,7 +69,7 @@ class StudioConfig:
     people: int = 1
     occluders: int = 2
     board: str = "charuco_studio"
-    board_seconds: float = 30.0
+    board_seconds: float = 40.0
     offset_s: float = 0.0
     film: Film = field(default_factory=Film)
     seed: int = 0
@@ -154,7 +154,7 @@ def _carried(board: Board, config: StudioConfig) -> Panel:
     reach = 0.22 * config.radius
 
     def pose(seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        R, t = carried_board(seconds, center=(0.0, 0.0, 1.1), reach=(reach, reach, 0.45), speed=0.5, seed=config.seed)
+        R, t = carried_board(seconds, center=(0.0, 0.0, 1.1), reach=(reach, reach, 0.45), speed=0.7, seed=config.seed)
         return R, t - R @ middle
 
     return Panel(picture, size, pose)

@@ -43,7 +43,8 @@ class Human:
     Attributes:
         mean: (point, 3) m: vertices, heads, tails; x forward, y left, z up.
         basis: (direction, point, 3) m.
-        corners: coordinates of bodies (sex, age, muscle, weight, height, direction); races: (sex, age, race, direction).
+        corners: (sex, age, muscle, weight, height, direction) coordinates of bodies.
+        races: (sex, age, race, direction) what is added for each.
         triangles: (triangle, 3).
         bones, parents: of the rig, parents first.
         skin_index, skin_weight: (vertex, 4) bones of each vertex and their shares.

@@ -93,12 +93,12 @@ def export_human(folder: Path, target: Path) -> dict[str, float]:
 def _principal(
     corners: np.ndarray, races: np.ndarray
 ) -> tuple[Float[np.ndarray, "point 3"], Float[np.ndarray, "direction point 3"], np.ndarray, float]:
-    """Mean of the adults of average build, principal directions, coordinates of corners and races, and the 95 % error."""
+    """Mean of average adults, principal directions, coordinates of corners and races, and the 95 % error (m)."""
     mean = corners.reshape(2, 3, 3, 3, 3, -1, 3)[:, 1, 1, 1, 1].mean(0)
     wanted = np.concatenate([corners - mean, races]).reshape(len(corners) + len(races), -1)
     # Directions that only races need count as much as those of height and weight.
     share = np.concatenate([np.full(len(corners), 1.0), np.full(len(races), 4.0)])[:, None]
-    u, s, vt = np.linalg.svd(share * wanted, full_matrices=False)
+    _, s, vt = np.linalg.svd(share * wanted, full_matrices=False)
     basis = vt[:_DIRECTIONS] * (s[:_DIRECTIONS, None] / np.sqrt(len(wanted)))
     coordinates = wanted @ np.linalg.pinv(basis)
     error = np.linalg.norm((coordinates @ basis - wanted).reshape(len(wanted), -1, 3), axis=-1)

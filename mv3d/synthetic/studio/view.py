@@ -192,8 +192,8 @@ class View:
             last = start.keypoints if start is end else end.keypoints
             xy, distance = self._on_image(start.keypoints, last)
             xy_all[a] = xy
-            inside = ((xy > -0.5) & (xy < np.array([width, height]) - 0.5)).all(-1)
-            at = np.where(inside[:, None], (xy + 0.5) * s - 0.5, 0).round().astype(int)
+            inside = np.all((xy > -0.5) & (xy < np.array([width, height]) - 0.5), axis=-1)
+            at = np.where(np.expand_dims(inside, 1), (xy + 0.5) * s - 0.5, 0).round().astype(int)
             at = np.minimum(at, np.array([width, height]) * s - 1)
             visible[a] = inside & (drawn.depth[at[:, 1], at[:, 0]] > distance - self._depths[a])
         return xy_all, visible

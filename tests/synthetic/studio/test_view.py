@@ -46,7 +46,7 @@ def test_corners_of_a_rendered_board_lie_where_they_are_projected(fisheye: bool,
         late = line_time * (exact[:, 1] - (camera.size[1] - 1) / 2)
         exact = camera.project(points + late[:, None] * speed)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-4)
-    found = cv2.cornerSubPix(grey, exact.astype(np.float32)[:, None], (3, 3), (-1, -1), criteria)[:, 0]
+    found = cv2.cornerSubPix(grey, np.ascontiguousarray(exact[:, None], np.float32), (3, 3), (-1, -1), criteria)[:, 0]
     error = np.linalg.norm(found - exact, axis=1)
     # The goal is 0.1 px; what the corner finder itself leaves on eight bits is about 0.05.
     assert error.mean() < 0.06
