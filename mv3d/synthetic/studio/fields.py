@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -133,7 +134,7 @@ def _along(v: np.ndarray, joints: list[np.ndarray]) -> np.ndarray:
 def _distance(v: np.ndarray, line: np.ndarray) -> np.ndarray:
     """Distance of points from a polyline."""
     away = np.full(len(v), np.inf)
-    for a, b in zip(line[:-1], line[1:], strict=True):
+    for a, b in pairwise(line):
         share = np.clip((v - a) @ (b - a) / max((b - a) @ (b - a), 1e-12), 0, 1)
         away = np.minimum(away, np.linalg.norm(v - a - share[:, None] * (b - a), axis=1))
     return away
