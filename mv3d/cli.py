@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import tyro
 
-from mv3d.commands import calibration, capture, chain, export, live, pose2d, rig, session, viewing
+from mv3d.commands import calibration, capture, chain, export, live, pose2d, rig, session, studio, viewing
 from mv3d.errors import Mv3dError
 
 # What a shell reports of programs ended by SIGINT and SIGPIPE.
@@ -39,6 +39,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "export": export.export,
     "report": viewing.report,
     "rig": {"convert": rig.convert, "align": rig.align},
+    "synth": studio.synth,
     "models": {"list": pose2d.models_list, "add": pose2d.models_add},
     "eval": {"coco": pose2d.eval_coco},
     "version": chain.version,

@@ -35,6 +35,7 @@ _ROOM_OF_MODULE = {
             "pictures",
             "result",
             "rig_alignment",
+            "studio",
             "summary",
             "viewing",
         ),

@@ -85,6 +85,23 @@ def _waving(t: np.ndarray, rng: np.random.Generator) -> Performance:
     return Performance(0.5 * drift(t, 0.1, rng), right=waving)
 
 
+def _squatting(t: np.ndarray, rng: np.random.Generator) -> Performance:
+    """Goes down and up again about every three seconds, the arms forwards for balance."""
+    down = 0.5 - 0.5 * np.cos(2 * np.pi * t / rng.uniform(2.6, 3.4))
+    limb = Limb(0.05 + 1.5 * down, 0.1 + 2.0 * down, 0.15, 0.05 + 1.3 * down, 0.3 * (1 - down) + 0.1)
+    return Performance(0.2 * drift(t, 0.1, rng), 0.05 + 0.5 * down, 0.0, limb, limb)
+
+
+def _turning(t: np.ndarray, rng: np.random.Generator) -> Performance:
+    """Stands and turns right round, arms out a little."""
+    heading = rng.uniform(0, 2 * np.pi) + rng.uniform(0.9, 1.4) * t
+    arms = {side: 0.5 + 0.3 * drift(t, 0.3, rng) for side in "RL"}
+    step = 0.15 * np.sin(2 * np.pi * 1.2 * t)
+    right = Limb(0.1 + np.maximum(step, 0), 0.1 + 2 * np.maximum(step, 0), arms["R"])
+    left = Limb(0.1 + np.maximum(-step, 0), 0.1 + 2 * np.maximum(-step, 0), arms["L"])
+    return Performance(heading, 0.03, 0.1 * drift(t, 0.3, rng), right, left)
+
+
 def _boxing(t: np.ndarray, rng: np.random.Generator) -> Performance:
     """Guard up, straight punches of a fifth of a second at irregular times, small steps."""
     punches = {side: _pulses(t, rng.uniform(0.5, 0.8), 0.06, rng) for side in "RL"}
@@ -121,6 +138,8 @@ def _dancing(t: np.ndarray, rng: np.random.Generator) -> Performance:
 MOTIONS: dict[str, Callable[[np.ndarray, np.random.Generator], Performance]] = {
     "jump": _jumping,
     "sit": _sitting,
+    "squat": _squatting,
+    "turn": _turning,
     "wave": _waving,
     "box": _boxing,
     "dance": _dancing,
@@ -158,10 +177,10 @@ def moving_person(
     t = np.arange(frames) / fps
     performance = MOTIONS[motion](t, rng)
     path = np.broadcast_to(performance.path, (frames, 2))
-    return pose_on_floor(_segments(performance, t), path, height, skeleton, rng, performance.lift), t
+    return pose_on_floor(body_segments(performance, t), path, height, skeleton, rng, performance.lift), t
 
 
-def _segments(p: Performance, t: np.ndarray) -> dict[str, np.ndarray]:
+def body_segments(p: Performance, t: np.ndarray) -> dict[str, np.ndarray]:
     """World rotations (frame, 3, 3) of the body segments. Positive about -y is forwards."""
 
     def about(axis: np.ndarray, angle: float | np.ndarray) -> np.ndarray:

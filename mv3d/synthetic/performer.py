@@ -67,9 +67,16 @@ def walking_person(
     """
     rng = np.random.default_rng(seed)
     t = np.arange(frames) / fps
-    path, heading, distance = _figure_of_eight(t, reach, rng)
-    segments = _gait(t, heading, 2 * np.pi * distance / _STRIDE, 1.0, rng)
+    segments, path = walking_segments(t, reach, rng)
     return pose_on_floor(segments, path, height, skeleton, rng), t
+
+
+def walking_segments(
+    t: Float[np.ndarray, " frame"], reach: float, rng: np.random.Generator
+) -> tuple[dict[str, Float[np.ndarray, "frame 3 3"]], Float[np.ndarray, "frame 2"]]:
+    """World rotations of the body segments of `walking_person`, and its way over the ground, m."""
+    path, heading, distance = _figure_of_eight(t, reach, rng)
+    return _gait(t, heading, 2 * np.pi * distance / _STRIDE, 1.0, rng), path
 
 
 def person_on_path(
