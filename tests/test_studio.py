@@ -1,0 +1,68 @@
+"""`mv3d synth`: a session folder whose truth fits its own cameras, alike whenever the seed is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calib.boards import load_board, shipped_boards
+from mv3d.data.rig import Rig
+from mv3d.errors import ConfigError
+from mv3d.files.video import probe_video
+from mv3d.studio import StudioConfig, board_picture, render_session
+
+SMALL = StudioConfig(cameras=2, size=(160, 120), fps=10.0, seconds=0.3, board="", seed=3)
+
+
+def test_truth_lies_where_its_cameras_see_it(tmp_path: Path) -> None:
+    outputs = render_session(tmp_path / "a", SMALL)
+    rig = Rig.load(tmp_path / "a" / "cameras.yaml")
+    with np.load(outputs["truth"]) as truth:
+        xyz, names = truth["xyz"], list(truth["keypoints"])
+        for camera in rig:
+            seen = truth[f"visible_{camera.name}"]
+            # Positions are stored in float32: 160 px to 1e-5.
+            np.testing.assert_allclose(truth[f"xy_{camera.name}"], camera.project(xyz), atol=1e-4)
+            assert seen.mean() > 0.2
+            assert probe_video(tmp_path / "a" / "videos" / f"{camera.name}.mp4").frame_count == 3
+    standing = xyz[0, 0, names.index("Neck"), 2] - xyz[0, 0, names.index("LHeel"), 2]
+    # Children from ten years on to tall people.
+    assert 0.8 < standing < 1.8
+
+
+def test_the_same_seed_makes_the_same_recording(tmp_path: Path) -> None:
+    truths = []
+    for name in "ab":
+        truths.append(dict(np.load(render_session(tmp_path / name, SMALL)["truth"])))
+    for key, values in truths[0].items():
+        np.testing.assert_array_equal(values, truths[1][key])
+    videos = [(tmp_path / name / "videos" / "cam01.mp4").read_bytes() for name in "ab"]
+    assert videos[0] == videos[1]
+
+
+def test_an_unknown_motion_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="routine, walk"):
+        render_session(tmp_path / "a", StudioConfig(motion="fly", board=""))
+    assert not (tmp_path / "a" / "videos").exists()
+
+
+@pytest.mark.parametrize("name", sorted(shipped_boards()))
+def test_boards_of_every_kind_are_drawn_with_a_margin(name: str) -> None:
+    picture, (width, height) = board_picture(load_board(name))
+    assert picture.shape[1] / picture.shape[0] == pytest.approx(width / height, rel=0.01)
+    paper = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    assert len(np.unique(paper)) == 1
+    assert 0.1 < np.mean(picture != paper[0]) < 0.9
+
+
+def test_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mv3d.cli", "synth", str(tmp_path / "s"), "--cameras", "1", "--size", "96", "64"]
+    wrong = subprocess.run([*command, "--seconds", "-1"], capture_output=True, text=True, timeout=120)
+    assert wrong.returncode == 1
+    assert "positive" in wrong.stderr
+    options = ["--seconds", "0.1", "--fps", "10", "--board", "", "--quiet"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert probe_video(tmp_path / "s" / "videos" / "cam01.mp4").size == (96, 64)
