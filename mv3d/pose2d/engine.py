@@ -106,7 +106,8 @@ class TorchEngine:
 
             if not isinstance(error, TorchDynamoException):
                 raise
-            reason = str(error).partition("\n")[0]
+            # The first line names the backend, the second what it said.
+            reason = " ".join(str(error).splitlines()[:2])
             _log.warning("torch.compile does not work here (%s); the network runs without it", reason)
         self._run, self._compiled = self._network, False
         return self._run(x)

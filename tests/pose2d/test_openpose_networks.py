@@ -58,7 +58,7 @@ def test_sizes_and_channels(name, millions, convs):
 @pytest.mark.parametrize("name", [n for n in MODELS if n != "mobilenet_thin"])
 def test_sides_are_multiples_of_eight(name):
     with torch.device("meta"), pytest.raises(ValueError, match="multiple of 8"):
-        MODELS[name].build(MODELS[name].skeleton)(torch.zeros(1, 3, 16, 20))
+        MODELS[name].build(MODELS[name].layout)(torch.zeros(1, 3, 16, 20))
 
 
 def _outputs(network: nn.Module, image: np.ndarray, *, whole_names: bool = False) -> dict[str, np.ndarray]:
