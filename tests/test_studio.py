@@ -2,16 +2,21 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from calib.boards import load_board, shipped_boards
+from mv3d import api
+from mv3d.data.poses import Poses3D
 from mv3d.data.rig import Rig
+from mv3d.data.skeletons import BODY_25
 from mv3d.errors import ConfigError
 from mv3d.files.video import probe_video
 from mv3d.studio import StudioConfig, board_picture, render_session
+from mv3d.synthetic.performer import walking_person
 
 SMALL = StudioConfig(cameras=2, size=(160, 120), fps=10.0, seconds=0.3, board="", seed=3)
 
@@ -66,3 +71,31 @@ def test_command(tmp_path: Path) -> None:
     done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert probe_video(tmp_path / "s" / "videos" / "cam01.mp4").size == (96, 64)
+
+
+def test_a_bvh_file_moves_the_person_by_name_and_direction(tmp_path: Path) -> None:
+    walk, times = walking_person(8, fps=10.0, seed=1)
+    one = np.ones((8, 1, 25))
+    poses = Poses3D(
+        skeleton=BODY_25,
+        xyz=walk[:, None],
+        score=one,
+        reprojection_error=one,
+        n_views=np.full((8, 1, 25), 4),
+        covariance=np.broadcast_to(1e-6 * np.eye(3), (8, 1, 25, 3, 3)),
+        state=np.ones((8, 1, 25), np.uint8),
+        xyz_per_frame=walk[:, None],
+        timestamps=times,
+        cameras=("cam01", "cam02"),
+    )
+    api.export.write_bvh(tmp_path / "walk.bvh", api.fit_motion(poses).motion)
+    config = replace(SMALL, seconds=0.8)
+    with np.load(render_session(tmp_path / "s", config, tmp_path / "walk.bvh")["truth"]) as truth:
+        xyz, names = truth["xyz"][:, 0], list(truth["keypoints"])
+    for side in "LR":
+        for near, far in (("Hip", "Knee"), ("Knee", "Ankle"), ("Shoulder", "Elbow")):
+            seen = xyz[:, names.index(side + far)] - xyz[:, names.index(side + near)]
+            filmed = walk[:, BODY_25.index(side + far)] - walk[:, BODY_25.index(side + near)]
+            lean, wanted = (v[:, 2] / np.linalg.norm(v, axis=1) for v in (seen, filmed))
+            # Joints of the two skeletons lie a few centimetres apart in places: some degrees of direction.
+            assert np.abs(np.degrees(np.arccos(lean) - np.arccos(wanted))).max() < 12, (side, near)
