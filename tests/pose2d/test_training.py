@@ -269,6 +269,12 @@ def test_what_cannot_be_trained_is_said(drawn: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(FormatError, match="no joint of BODY_25"):
         read_annotated(str(tmp_path), BODY_25)
+    document = json.loads((drawn / "annotations.json").read_text())
+    for category in document["categories"]:
+        category["keypoints"] = [f"whisker_{i}" for i in range(len(category["keypoints"]))]
+    (tmp_path / "whiskers.json").write_text(json.dumps(document))
+    with pytest.raises(FormatError, match="no joint of BODY_25"):
+        read_annotated(f"{drawn / 'images'}:{tmp_path / 'whiskers.json'}", BODY_25)
     for wrong in ({"size": 100}, {"mix": (1.0, 2.0)}, {"cached_variants": 2, "train": "all"}):
         with pytest.raises(ValueError, match=r"wanted|wants|folder"):
             _config(drawn, tmp_path, **wrong)

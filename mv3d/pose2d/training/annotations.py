@@ -47,11 +47,15 @@ def read_annotated(source: str, skeleton: Skeleton) -> list[Annotated]:
     images, path = _places(source)
     document = read_json(path, _MAX_BYTES, "keypoint annotations")
     try:
-        places = _joint_places(document, skeleton)
+        names = _joint_names(document)
+        places = np.array([names.index(joint) if joint in names else -1 for joint in skeleton.keypoints])
         by_image: dict[int, list[dict[str, Any]]] = {}
         for entry in document["annotations"]:
             by_image.setdefault(int(entry["image_id"]), []).append(entry)
-        found = [_annotated(images, entry, by_image.get(int(entry["id"]), []), places) for entry in document["images"]]
+        found = [
+            _annotated(images, entry, by_image.get(int(entry["id"]), []), places, len(names))
+            for entry in document["images"]
+        ]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise FormatError(f"{path}: not keypoint annotations in COCO's form ({reason}); export them again") from error
@@ -66,10 +70,9 @@ def _places(source: str) -> tuple[Path, Path]:
     return (Path(images), Path(annotations)) if images else (Path(source) / "images", Path(source) / "annotations.json")
 
 
-def _joint_places(document: dict[str, Any], skeleton: Skeleton) -> np.ndarray:
-    """For each joint of the skeleton its place in the file's keypoints; -1 where the file lacks it."""
-    names = [joint_name(name) for name in next(c["keypoints"] for c in document["categories"] if "keypoints" in c)]
-    return np.array([names.index(joint) if joint in names else -1 for joint in skeleton.keypoints] + [len(names)])
+def _joint_names(document: dict[str, Any]) -> list[str]:
+    """The file's keypoints as OpenPose calls them."""
+    return [joint_name(name) for name in next(c["keypoints"] for c in document["categories"] if "keypoints" in c)]
 
 
 def joint_name(name: str) -> str:
@@ -82,8 +85,10 @@ def joint_name(name: str) -> str:
     return {"Pelvis": "MidHip"}.get(side + plain, side + plain)
 
 
-def _annotated(images: Path, image: dict[str, Any], entries: list[dict[str, Any]], places: np.ndarray) -> Annotated:
-    joints, count = places[:-1], int(places[-1])
+def _annotated(
+    images: Path, image: dict[str, Any], entries: list[dict[str, Any]], joints: np.ndarray, count: int
+) -> Annotated:
+    """One image; `joints` are the places, among the `count` keypoints of the file, of the skeleton's (-1: none)."""
     people, boxes, unlabelled = [], [], []
     for entry in entries:
         keypoints = np.array(entry.get("keypoints", []), float).reshape(-1, 3)
