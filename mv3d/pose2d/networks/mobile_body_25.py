@@ -49,10 +49,13 @@ NEW_FIELDS = tuple(name in _NEW_JOINTS for name in (*BODY_25.keypoints, "")) + t
 class MobileBody25(MobilenetThin):
     """Heatmaps and PAFs at stride 8 from raw BGR pixels, in the order of `LAYOUT`."""
 
+    after_trunk = new_parts = ("head.",)
+
     def __init__(self, skeleton: Skeleton = LAYOUT) -> None:
         if skeleton != LAYOUT:
             raise ValueError(f"mv3d-body25 finds {LAYOUT.name} by limbs of its own, not {skeleton.name}")
         super().__init__(COCO_18)
+        self.own_fields = NEW_FIELDS
         self.base_count = self.feature_count + COCO_18.paf_count + COCO_18.heatmap_count
         new = LAYOUT.paf_count - COCO_18.paf_count, LAYOUT.heatmap_count - COCO_18.heatmap_count
         self.head = nn.ModuleList(

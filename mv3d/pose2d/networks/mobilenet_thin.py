@@ -75,9 +75,14 @@ class MobilenetThin(nn.Module):
     """Heatmaps and PAFs at stride 8 from raw BGR pixels."""
 
     stride = STRIDE
+    after_trunk: tuple[str, ...] = ("stages.",)
+    """Parameters (by how their names begin) that see `features` alone, and of these such as no other network has."""
+    new_parts: tuple[str, ...] = ()
 
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
+        self.own_fields: tuple[bool, ...] = (True,) * (skeleton.heatmap_count + skeleton.paf_count)
+        """Which heatmaps, then which PAFs, come from the parts after the trunk."""
         channels = [_FIRST, *(outputs for outputs, _ in _BACKBONE)]
         self.first = nn.Conv2d(3, _FIRST, 3, stride=2)
         self.backbone = nn.ModuleList(

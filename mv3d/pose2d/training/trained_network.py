@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from mv3d.errors import ConfigError, FormatError
 from mv3d.files.writing import whole_file
 from mv3d.pose2d.models import MODELS, Model, load_network
-from mv3d.pose2d.networks.mobile_body_25 import NEW_FIELDS, MobileBody25
 from mv3d.pose2d.networks.mobilenet_thin import MobilenetThin
 from mv3d.pose2d.training.config import TrainingConfig
 from mv3d.pose2d.weight_files import read_weights
@@ -72,9 +71,7 @@ def _initialise(network: nn.Module) -> None:
 
 
 def _trained_parameters(network: MobilenetThin, train: str) -> set[str]:
-    parts = {"all": ("",), "stages": ("stages.", "head."), "new": ("head.",)}[train]
-    if isinstance(network, MobileBody25) and train == "stages":
-        parts = ("head.",)
+    parts = {"all": ("",), "stages": network.after_trunk, "new": network.new_parts}[train]
     chosen = {name for name, _ in network.named_parameters() if name.startswith(parts)}
     if not chosen:
         raise ConfigError(f"nothing of this network is new; train: all or stages is wanted, not {train}")
@@ -82,17 +79,9 @@ def _trained_parameters(network: MobilenetThin, train: str) -> set[str]:
 
 
 def judged_fields(network: MobilenetThin, train: str) -> Float[Tensor, "fields 1 1"]:
-    """1 for the channels whose loss counts: all, or those of the head where the rest stays as it is."""
-    keeps = isinstance(network, MobileBody25) and train != "all"
-    fields = NEW_FIELDS if keeps else (True,) * _field_count(network)
-    return torch.tensor(fields, dtype=torch.float32)[:, None, None]
-
-
-def _field_count(network: MobilenetThin) -> int:
-    if isinstance(network, MobileBody25):
-        return len(NEW_FIELDS)
-    last = network.stages[-1]
-    return sum(branch.out.out_channels for branch in (last.heatmaps, last.pafs))  # type: ignore[union-attr]
+    """1 for the channels whose loss counts: all, or those of what is trained where the trunk stays as it is."""
+    own = torch.tensor(network.own_fields, dtype=torch.float32)[:, None, None]
+    return torch.ones_like(own) if train == "all" else own
 
 
 def losses_of_stages(
