@@ -10,12 +10,11 @@ import numpy as np
 from mv3d.capture.addresses import CameraAddress
 from mv3d.capture.frame_queue import FrameQueue
 from mv3d.capture.frames import CapturedFrame, DamagedFrame, Source
+from mv3d.capture.reopening import reopened
 from mv3d.capture.video_files import CameraFiles
 from mv3d.errors import Mv3dError
 from mv3d.files.arrival_clock import GapCounter
 
-# Waits before a lost camera is tried again, s; the last one for ever after.
-_RETRY_AFTER = (0.2, 0.5, 1.0, 2.0, 5.0)
 # Frames since the last that needs no other, beyond which none is shown: ten seconds and more.
 _MOST_RECENT = 600
 # A thread that hangs in a driver is left behind after so long, s.
@@ -206,22 +205,19 @@ class CameraRecorder:
             self._state.text = "failed"
             return False
         self._state.text = "reconnecting"
-        attempt = 0
-        while not self._stopped.wait(_RETRY_AFTER[min(attempt, len(_RETRY_AFTER) - 1)]):
-            attempt += 1
-            try:
-                self._source = self._reopen()
-            except Mv3dError as error:
-                self._state.trouble = str(error)
-                continue
-            if self._source.info.codec != self.info.codec:
-                self._state.trouble = f"came back with {self._source.info.codec} in the place of {self.info.codec}"
-                self._state.text = "failed"
-                return False
-            self.counts.reconnects += 1
-            self._state.text = "recording" if self._started.is_set() else "ready"
-            return True
-        return False
+        self._source = reopened(self._reopen, self._stopped, self._still_lost)
+        if self._source is None:
+            return False
+        if self._source.info.codec != self.info.codec:
+            self._state.trouble = f"came back with {self._source.info.codec} in the place of {self.info.codec}"
+            self._state.text = "failed"
+            return False
+        self.counts.reconnects += 1
+        self._state.text = "recording" if self._started.is_set() else "ready"
+        return True
+
+    def _still_lost(self, reason: str) -> None:
+        self._state.trouble = reason
 
     def _write_all(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The newest picture of a camera, to look at while it is recorded."""
+"""Frames of cameras as images, and the newest one of a camera, to look at while it is recorded."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import av
 import av.error
 import cv2
 import numpy as np
+from av.codec.context import Flags, ThreadType
 from av.video.codeccontext import VideoCodecContext
 from jaxtyping import UInt8
 
@@ -32,17 +33,12 @@ class NewestPicture:
         """
         if not frames:
             return None
-        data = frames[-1].data
-        if isinstance(data, np.ndarray):
-            return data
-        if self._info.codec == "mjpeg":
-            return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        return self._decoded(frames)
+        return self._decoded(frames) if self._info.codec == "h264" else image_of(frames[-1].data)
 
     def _decoded(self, frames: Sequence[CapturedFrame]) -> np.ndarray | None:
         fed = next((i + 1 for i, frame in enumerate(frames) if frame is self._fed), 0)
         if self._decoder is None or not fed:
-            self._decoder, fed = _h264_decoder(frames[0].private or self._info.private), 0
+            self._decoder, fed = h264_decoder(frames[0].private or self._info.private), 0
         self._fed = frames[-1]
         picture = None
         try:
@@ -55,9 +51,20 @@ class NewestPicture:
         return None if picture is None else picture.to_ndarray(format="bgr24")
 
 
-def _h264_decoder(private: bytes) -> VideoCodecContext:
+def image_of(data: bytes | UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"] | None:
+    """BGR image of a frame that needs no other: of a JPEG, or the image itself; None where it is damaged."""
+    return data if isinstance(data, np.ndarray) else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
+
+def h264_decoder(private: bytes) -> VideoCodecContext:
+    """A decoder that hands out each picture at once.
+
+    Args:
+        private: avcC header; empty where the packets carry theirs.
+    """
     decoder = av.CodecContext.create("h264", "r")
     assert isinstance(decoder, VideoCodecContext)
-    decoder.extradata = private
-    decoder.thread_count = 1  # with more, pictures come some frames late
+    decoder.extradata = private or None
+    # Threads that share frames among them hand out pictures some frames late.
+    decoder.thread_type, decoder.flags = ThreadType.SLICE, decoder.flags | Flags.low_delay
     return decoder

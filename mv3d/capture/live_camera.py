@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import cv2
 import numpy as np
 
+from mv3d.capture.decoding import image_of
 from mv3d.capture.frames import CapturedFrame, DamagedFrame, SourceInfo
 from mv3d.capture.live_decoder import LiveDecoder
 
@@ -62,7 +62,7 @@ class LiveCamera:
         if self._decoder is not None:
             self._decoder.put(got)
         else:
-            self.show(got.arrival, partial(_image, got.data))
+            self.show(got.arrival, partial(image_of, got.data))
 
     def show(self, stamp: float, picture: Picture) -> None:
         """A picture is there, of the instant `stamp`."""
@@ -84,9 +84,3 @@ class LiveCamera:
     def frames(self) -> list[LiveFrame]:
         """The last few, oldest first."""
         return list(self._frames)
-
-
-def _image(data: bytes | np.ndarray) -> np.ndarray | None:
-    if isinstance(data, np.ndarray):
-        return data
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

@@ -8,9 +8,8 @@ from functools import partial
 import av
 import av.error
 import numpy as np
-from av.codec.context import Flags, ThreadType
-from av.video.codeccontext import VideoCodecContext
 
+from mv3d.capture.decoding import h264_decoder
 from mv3d.capture.frames import CapturedFrame
 
 # Packets that wait for the decoder; what is a second late is of no use any more.
@@ -28,7 +27,7 @@ class LiveDecoder:
             show: gets the time of each picture and a function that makes it.
         """
         self._show = show
-        self._context = _h264(private)
+        self._context = h264_decoder(private)
         self._waits_for_key, self._closed = True, False
         self._packets: deque[CapturedFrame] = deque()
         self._changed = threading.Condition()
@@ -66,7 +65,7 @@ class LiveDecoder:
     def _decode(self, frame: CapturedFrame) -> None:
         assert isinstance(frame.data, bytes)
         if frame.private:
-            self._context = _h264(frame.private)
+            self._context = h264_decoder(frame.private)
         try:
             pictures = self._context.decode(av.Packet(frame.data))
         except av.error.FFmpegError:
@@ -74,12 +73,3 @@ class LiveDecoder:
             return
         for picture in pictures:
             self._show(frame.arrival, partial(picture.to_ndarray, format="bgr24"))
-
-
-def _h264(private: bytes) -> VideoCodecContext:
-    """A decoder that hands out each picture at once."""
-    context = av.CodecContext.create("h264", "r")
-    assert isinstance(context, VideoCodecContext)
-    context.extradata = private or None
-    context.thread_type, context.flags = ThreadType.SLICE, context.flags | Flags.low_delay
-    return context

@@ -7,11 +7,10 @@ from typing import Protocol, runtime_checkable
 
 from mv3d.capture.frames import CapturedFrame, DamagedFrame, Source, SourceInfo
 from mv3d.capture.live_camera import LiveCamera
+from mv3d.capture.reopening import reopened
 from mv3d.errors import Mv3dError
 from mv3d.files.video import VideoInfo, read_pictures
 
-# Waits before a lost camera is opened again, s; the last one for ever after.
-_RETRY_AFTER = (0.2, 0.5, 1.0, 2.0, 5.0)
 AT_ITS_END = "at its end"
 
 
@@ -114,15 +113,9 @@ class LiveReader:
     def _found_again(self) -> bool:
         """Look for a lost camera until it is back; False if that is not to be."""
         self._source.close()
-        attempt = 0
-        while self._reopen and not self._stopped.wait(_RETRY_AFTER[min(attempt, len(_RETRY_AFTER) - 1)]):
-            attempt += 1
-            try:
-                self._source = self._reopen()
-            except Mv3dError:
-                continue
-            return True
-        return False
+        again = reopened(self._reopen, self._stopped) if self._reopen else None
+        self._source = again or self._source
+        return again is not None
 
 
 class FileReader:
