@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from calib.boards import Target
@@ -21,7 +20,7 @@ from mv3d.capture.camera_recorder import CameraRecorder
 from mv3d.capture.decoding import NewestPicture
 from mv3d.capture.frames import CapturedFrame
 from mv3d.errors import Mv3dError
-from mv3d.files.writing import whole_file
+from mv3d.files.image_folder import write_png
 
 # How much the thread gives way to those that record, as the system counts it.
 _NICE = 10
@@ -129,10 +128,8 @@ class BoardWatch:
 
     def _draw(self, images: dict[str, np.ndarray], views: dict[str, BoardView]) -> None:
         drawn = draw_guidance(images, views, self._state, advise(self._state, self._config.guidance))
-        png = cv2.imencode(".png", drawn, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
         try:
-            with whole_file(self.picture) as part:
-                part.write_bytes(png.tobytes())
+            write_png(self.picture, drawn, compression=1)
         except Mv3dError as error:
             self._trouble = str(error)
 

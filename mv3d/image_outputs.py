@@ -12,9 +12,9 @@ from mv3d.config import Pose2DConfig
 from mv3d.data.skeleton import Skeleton
 from mv3d.detection import make_estimator
 from mv3d.errors import ConfigError, SessionError
-from mv3d.files.image_folder import list_images, read_image
+from mv3d.files.image_folder import list_images, read_image, write_png
 from mv3d.files.progress import Progress, silent
-from mv3d.files.writing import check_output_folder, whole_file
+from mv3d.files.writing import check_output_folder
 from mv3d.pose2d import openpose_output
 from mv3d.pose2d.detections import Detections
 from mv3d.pose2d.detector import Detector
@@ -170,6 +170,4 @@ def _write_picture(path: Path, picture: np.ndarray, output: tuple[int, int] | No
         factor = openpose_output.output_factor((picture.shape[1], picture.shape[0]), output)
         smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
         picture = cv2.warpAffine(picture, np.array([[factor, 0, 0], [0, factor, 0]]), output, flags=smooth)
-    encoded = cv2.imencode(".png", picture)[1]
-    with whole_file(path) as part:
-        part.write_bytes(encoded.tobytes())
+    write_png(path, picture)

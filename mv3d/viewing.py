@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mv3d.data.camera import Camera
@@ -13,12 +12,13 @@ from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.errors import ConfigError, Mv3dError, SessionError
 from mv3d.files.bvh import read_bvh
+from mv3d.files.image_folder import write_png
 from mv3d.files.keypoints import read_keypoints
 from mv3d.files.progress import Progress, silent
 from mv3d.files.recording import fitted_camera
 from mv3d.files.sessions import find_sources, match_names
 from mv3d.files.video import VideoInfo, probe_video
-from mv3d.files.writing import refuse_overwriting, whole_file
+from mv3d.files.writing import refuse_overwriting
 from mv3d.viz.content import Content, content
 from mv3d.viz.display import Display
 from mv3d.viz.grid import drawn_tile
@@ -85,8 +85,7 @@ def save_picture(viewing: Viewing, path: Path, frame: int, display: Display, siz
     if not -count <= frame < count:
         raise ConfigError(f"--frame is {frame}; the reconstruction has frames 0 to {count - 1}")
     (image,) = render(viewing.content, display, size, [frame % count])
-    with whole_file(path) as part:
-        part.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    write_png(path, image)
 
 
 def save_video(

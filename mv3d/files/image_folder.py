@@ -1,4 +1,4 @@
-"""Folders of images as a video: natural order, one size."""
+"""Images on disk, and folders of them as a video: natural order, one size."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from mv3d.errors import VideoError
 from mv3d.files.natural import natural_key
+from mv3d.files.writing import whole_file
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 
@@ -32,6 +33,27 @@ def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     if image is None:
         raise VideoError(f"{path}: not an image that can be read, or cut short; replace it")
     return np.asarray(image, np.uint8)
+
+
+def write_png(
+    path: str | Path,
+    image: UInt8[np.ndarray, "height width 3"] | UInt8[np.ndarray, "height width"],
+    compression: int | None = None,
+) -> None:
+    """Write an image, BGR or grey, whole or not at all.
+
+    Args:
+        path: the file.
+        image: the pixels.
+        compression: 0 (fast) to 9 (small); OpenCV's choice by default.
+
+    Raises:
+        SessionError: it cannot be written.
+    """
+    how = [] if compression is None else [cv2.IMWRITE_PNG_COMPRESSION, compression]
+    encoded = cv2.imencode(".png", image, how)[1]
+    with whole_file(path) as part:
+        part.write_bytes(encoded.tobytes())
 
 
 def read_images(paths: list[Path], size: tuple[int, int]) -> Iterator[UInt8[np.ndarray, "height width 3"]]:

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mv3d.data.poses import Poses2D, Poses3D
 from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
-from mv3d.files.writing import whole_file
+from mv3d.files.image_folder import write_png
 from mv3d.live.run import LiveMoment, LiveRun
 from mv3d.live.timing import LiveStatus
 from mv3d.viz.live_view import LiveContent, LiveView
@@ -52,7 +51,7 @@ def show_live(
         thread.start()
         _draw(window, view, run, rig, skeleton, thread)
         if picture is not None:
-            _save(picture, captured(window, SIZE))
+            write_png(picture, captured(window, SIZE))
     finally:
         closed.set()
         if thread.ident is not None:
@@ -141,8 +140,3 @@ def _run(
         run.run(lambda status: look(status) or closed.is_set(), seconds)
     except BaseException as error:  # told by the thread that waits
         failed.append(error)
-
-
-def _save(path: Path, bgr: np.ndarray) -> None:
-    with whole_file(path) as part:
-        part.write_bytes(cv2.imencode(".png", bgr)[1].tobytes())

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 
 from mv3d.data.skeleton import Skeleton
 from mv3d.errors import SessionError
+from mv3d.files.image_folder import write_png
 from mv3d.files.writing import whole_file, write_text
 from mv3d.pose2d.detections import Detections
 from mv3d.pose2d.preprocess import Fit
@@ -158,6 +159,4 @@ def write_map_picture(path: Path, maps: UInt8[np.ndarray, "n h w"]) -> None:
     """
     if not len(maps):
         raise SessionError(f"{path}: no map to write; ask for parts, background or pafs")
-    encoded = cv2.imencode(".png", np.concatenate(list(maps), axis=1))[1]
-    with whole_file(path) as part:
-        part.write_bytes(encoded.tobytes())
+    write_png(path, np.concatenate(list(maps), axis=1))
