@@ -87,6 +87,12 @@ class LiveFrames:
             camera.listener = self.arrived
         self._pool = ThreadPoolExecutor(len(cameras), "pictures")
 
+    def close(self) -> None:
+        """Let go of the threads that make pictures, once nobody puts frames in any more."""
+        for camera in self.cameras:
+            camera.close()
+        self._pool.shutdown(wait=False)
+
     def arrived(self) -> None:
         """Something came, or will come no more."""
         with self._arrival:

@@ -134,8 +134,11 @@ def open_cameras(
         return WatchedSource(source, shown[name])
 
     if record is not None:
-        with open_recorder(record, ordered, RecorderConfig(live.source), overwrite, watched) as recorder:
-            yield _opened(rig, ordered, shown, live, Recording(recorder))
+        with (
+            open_recorder(record, ordered, RecorderConfig(live.source), overwrite, watched) as recorder,
+            _opened(rig, ordered, shown, live, Recording(recorder)) as opened,
+        ):
+            yield opened
         return
     sources = open_all(ordered, live.source)
     readers = []
@@ -148,7 +151,8 @@ def open_cameras(
             readers.append(LiveReader(own, _reopening(address, live, watched), address.name))
     feed = Readers(readers)
     try:
-        yield _opened(rig, ordered, shown, live, feed)
+        with _opened(rig, ordered, shown, live, feed) as opened:
+            yield opened
     finally:
         feed.stop()
 
@@ -169,16 +173,21 @@ def _reopening(
     return lambda: watched(address.name, open_source(address.source, live.source))
 
 
+@contextmanager
 def _opened(
     rig: Rig,
     addresses: Sequence[CameraAddress],
     shown: dict[str, LiveCamera],
     live: LiveConfig,
     feed: Readers | Recording,
-) -> OpenCameras:
+) -> Iterator[OpenCameras]:
     cameras = [shown[address.name] for address in addresses]
     fitted = Rig(tuple(_fitted(rig[camera.name], camera.info.size) for camera in cameras))
-    return OpenCameras(fitted, LiveFrames(cameras, live.frames), feed)
+    frames = LiveFrames(cameras, live.frames)
+    try:
+        yield OpenCameras(fitted, frames, feed)
+    finally:
+        frames.close()
 
 
 def _fitted(camera: Camera, size: tuple[int, int]) -> Camera:

@@ -82,8 +82,12 @@ class OnePerson:
         return self._estimator.skeleton
 
     def prepare(self) -> None:
-        """Compile and load what the first set would have to wait for."""
-        prepare(self._rig, self._estimator)
+        """Let the network see black images and compile the filter's kernels, which takes seconds the first time."""
+        self._estimator.detect([np.zeros((h, w, 3), np.uint8) for w, h in (camera.size for camera in self._rig)])
+        filtered = CausalReconstructor(self._rig, self.skeleton, CausalConfig())
+        xy = np.tile(np.array([camera.size for camera in self._rig], float)[:, None] / 2, (1, len(self.skeleton), 1))
+        for frame in range(3):
+            filtered.step(xy, np.ones(xy.shape[:2]), frame * _A_FRAME)
 
     def look(self, images: Sequence[np.ndarray | None], time: float) -> Seen2D:
         """The 2D stage, guided by the last look."""
@@ -100,13 +104,3 @@ def reconstructor(rig: Rig, skeleton: Skeleton, config: Config) -> CausalReconst
     """The causal filter of one person; it learns beside the run."""
     learning = Learning(config.reconstruct.triangulation, config.reconstruct.sequence)
     return CausalReconstructor(rig, skeleton, replace(config.reconstruct.causal, in_background=True), learning)
-
-
-def prepare(rig: Rig, estimator: Detector) -> None:
-    """Let the network see black images and compile the filter's kernels, which takes seconds the first time."""
-    estimator.detect([np.zeros((h, w, 3), np.uint8) for w, h in (camera.size for camera in rig)])
-    filtered = CausalReconstructor(rig, estimator.skeleton, CausalConfig())
-    joints = len(estimator.skeleton)
-    xy = np.tile(np.array([camera.size for camera in rig], float)[:, None] / 2, (1, joints, 1))
-    for frame in range(3):
-        filtered.step(xy, np.ones((len(rig), joints)), frame * _A_FRAME)

@@ -85,18 +85,19 @@ class LiveRun:
             while seconds is None or self._clock() - self._started < seconds:
                 found = self._frames.next(self._patience, lambda: not self._feed.active)
                 if found is not None:
-                    self.take(found)
+                    status = self.take(found).status
                 elif not self._feed.active:
                     break
                 else:
                     self._trouble = self._frames.trouble()
-                if look(self.status):
+                    status = self.status
+                if look(status):
                     break
         finally:
             self._feed.stop()
         return self.summary
 
-    def take(self, found: FrameSet) -> None:
+    def take(self, found: FrameSet) -> LiveMoment:
         """Everything that is done with one frame set."""
         begun, instant = self._clock(), found.time - self._started
         images = tuple(self._fitting(v, image) for v, image in enumerate(found.images))
@@ -110,6 +111,7 @@ class LiveRun:
         self._timings.add(timing, _in_view(people), found.trouble)
         self._send(instant)
         self.newest = LiveMoment(instant, images, seen, self._people, self.status)
+        return self.newest
 
     @property
     def status(self) -> LiveStatus:
