@@ -9,12 +9,12 @@ from mv3d.export.bvh import bvh_names
 from mv3d.export.formats import Job
 from mv3d.export.labels import plain_name
 from mv3d.export.placed_motion import PlacedMotion
-from mv3d.export.quaternion_kernels import quaternions
 from mv3d.export.readback_gltf import read_glb_motions
 from mv3d.export.readback_motion import MotionRead
 from mv3d.export.readback_usda import read_usda_motions
 from mv3d.export.text_rows import blocks
 from mv3d.files.bvh import read_bvh
+from mv3d.geometry.quaternions import steady_quaternions
 
 # m and degrees; a hundred times what the digits of any of the formats lose.
 _LARGEST_DIFFERENCE, _LARGEST_ANGLE = 1e-4, 1e-2
@@ -71,9 +71,7 @@ def _differences(
 def _read_bvh(job: Job) -> list[MotionRead]:
     # In metres and in the axes of the file, whatever they are.
     motion = read_bvh(job.path, units=job.placement.units, axes="world")
-    turns = np.empty((len(motion), len(motion.armature), 4))
-    for joint in range(turns.shape[1]):
-        quaternions(np.ascontiguousarray(motion.rotations[:, joint]), turns[:, joint])
+    turns = np.stack([steady_quaternions(motion.rotations[:, j]) for j in range(len(motion.armature))], axis=1)
     armature, scale = motion.armature, job.placement.scale
     places = armature.offsets * scale, motion.translation * scale
     return [MotionRead(armature.joints, armature.parents, places[0], turns, places[1], np.array(motion.timestamps))]

@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from mv3d.data.motion import Motion
 from mv3d.export.options import Placement
-from mv3d.export.quaternion_kernels import quaternions
 from mv3d.geometry.kinematics import joint_frames
+from mv3d.geometry.quaternions import steady_quaternions
 
 _Y_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
@@ -52,10 +52,7 @@ class PlacedMotion:
     def joint_quaternions(self, joint: int) -> Float[np.ndarray, "frame 4"]:
         """Rotations of one joint in its parent's frame as (x, y, z, w), steady from frame to frame."""
         before = self.placement.axes_from_world if joint == 0 else self.rest_turn
-        R = before @ self.motion.rotations[:, joint] @ self.rest_turn.T
-        out = np.empty((len(R), 4))
-        quaternions(np.ascontiguousarray(R), out)
-        return out
+        return steady_quaternions(before @ self.motion.rotations[:, joint] @ self.rest_turn.T)
 
     def frames(self, block: slice) -> tuple[Float[np.ndarray, "frame joint 3 3"], Float[np.ndarray, "frame joint 3"]]:
         """Orientations and places of all joints in some frames, as a reader of the file finds them."""

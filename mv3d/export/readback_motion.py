@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mv3d.geometry.kinematics import joint_frames
+from mv3d.geometry.quaternions import rotation_of_quaternion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,14 +33,3 @@ class MotionRead:
         """Orientations and places of the joints, in the axes and the unit of the file."""
         R = rotation_of_quaternion(self.quaternions[block].astype(float))
         return joint_frames(np.array(self.parents), self.offsets, R, self.translation[block].astype(float))
-
-
-def rotation_of_quaternion(q: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 3 3"]:
-    """Rotations of quaternions (x, y, z, w), which need not have unit length."""
-    x, y, z, w = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

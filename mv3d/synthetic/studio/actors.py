@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from mv3d.geometry.quaternions import rotation_of_quaternion
 from mv3d.geometry.rotations import rotation_from_vector
 from mv3d.synthetic.motions import MOTIONS, body_segments
 from mv3d.synthetic.performer import walking_segments
-from mv3d.synthetic.studio.clips import Clip, make_clip, matrices_of
+from mv3d.synthetic.studio.clips import Clip, make_clip
 from mv3d.synthetic.studio.human import BodyShape, Human, RestBody, random_shape, shaped_body
 from mv3d.synthetic.studio.posing import posed_segments, set_on_floor
 from mv3d.synthetic.studio.scene import Actor
@@ -62,18 +63,17 @@ def joined(clips: list[Clip]) -> Clip:
         a, b = whole.turns[-n:], clip.turns[:n]
         b = np.where((a * b).sum(-1, keepdims=True) < 0, -b, b)
         mixed = (1 - share)[:, None, None] * a + share[:, None, None] * b
-        mixed /= np.linalg.norm(mixed, axis=-1, keepdims=True)
         crossed = (1 - share)[:, None] * whole.place[-n:] + share[:, None] * place[:n]
         turns = np.concatenate([whole.turns[:-n], mixed, clip.turns[n:]])
         places = np.concatenate([whole.place[:-n], crossed, place[n:]])
-        whole = make_clip(whole.rate, matrices_of(turns), places)
+        whole = make_clip(whole.rate, rotation_of_quaternion(turns), places)
     return whole
 
 
 def moved(clip: Clip, place: tuple[float, float], yaw: float = 0.0) -> Clip:
     """The clip turned about the vertical through the world's origin, then shifted over the floor (m)."""
     turn = rotation_from_vector(np.array([0.0, 0.0, yaw]))
-    return make_clip(clip.rate, turn @ matrices_of(clip.turns), clip.place @ turn.T + [*place, 0.0])
+    return make_clip(clip.rate, turn @ rotation_of_quaternion(clip.turns), clip.place @ turn.T + [*place, 0.0])
 
 
 def _clip(human: Human, body: RestBody, motion: str, seconds: float, rng: np.random.Generator) -> Clip:

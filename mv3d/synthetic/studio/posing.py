@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
+from mv3d.geometry.quaternions import rotation_of_quaternion, steady_quaternions
 from mv3d.geometry.rotations import rotation_from_vector
-from mv3d.synthetic.studio.clips import Clip, bone_places, make_clip, matrices_of, quaternions_of
+from mv3d.synthetic.studio.clips import Clip, bone_places, make_clip
 from mv3d.synthetic.studio.human import Human, RestBody
 
 _DOWN = np.array([0.0, 0.0, -1.0])
@@ -106,10 +107,9 @@ def curled_fingers(
 
 def between(a: Float[np.ndarray, "n 3 3"], b: Float[np.ndarray, "n 3 3"], share: float) -> Float[np.ndarray, "n 3 3"]:
     """Rotations between two, by normalised linear interpolation of quaternions."""
-    p, q = quaternions_of(a), quaternions_of(b)
+    p, q = steady_quaternions(a), steady_quaternions(b)
     q = np.where((p * q).sum(-1, keepdims=True) < 0, -q, q)
-    mixed = (1 - share) * p + share * q
-    return matrices_of(mixed / np.linalg.norm(mixed, axis=-1, keepdims=True))
+    return rotation_of_quaternion((1 - share) * p + share * q)
 
 
 def shortest_turn(a: Float[np.ndarray, "3"], b: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
