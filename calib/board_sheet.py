@@ -74,12 +74,22 @@ def lay_out(board: Target, page: str = "A4") -> Sheet:
         )
     page_width, page_height = max(fitting, key=lambda s: s[1] - height)
     left, top = (page_width - width) / 2, (page_height - height) / 2
-    marks = board_rectangles(board) * 1e3 + [left, top, 0, 0]
-    discs = board_discs(board) * 1e3 + [left, top, 0]
+    marks, discs = _placed(board, left, top)
     ruler, texts = np.zeros((0, 4)), ()
     if has_ruler := top >= _RULER_ROOM_MM:
         ruler, texts = _ruler(board, left, page_width, page_height - top)
     return Sheet((page_width, page_height), board, np.concatenate([marks, ruler]), discs, texts, has_ruler)
+
+
+def bare_sheet(board: Target, margin_mm: float) -> Sheet:
+    """A board by itself with the same margin on all sides."""
+    width, height = (1e3 * side + 2 * margin_mm for side in board.size_m)
+    return Sheet((width, height), board, *_placed(board, margin_mm, margin_mm), (), has_ruler=False)
+
+
+def _placed(board: Target, left: float, top: float) -> tuple[np.ndarray, np.ndarray]:
+    """The board's rectangles and discs in mm, its upper left corner at a place of the sheet."""
+    return board_rectangles(board) * 1e3 + [left, top, 0, 0], board_discs(board) * 1e3 + [left, top, 0]
 
 
 def _page_size(page: str) -> tuple[float, float]:

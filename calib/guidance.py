@@ -17,7 +17,7 @@ from calib.guidance_state import (
     GuidanceConfig,
     GuidanceState,
     PairCoverage,
-    are_joined,
+    joining_pairs,
 )
 from calib.observations import BoardObservations
 
@@ -101,10 +101,10 @@ class ShootingGuide:
         count = len(self.cameras)
         cameras = tuple(self._camera(c) for c in range(count))
         pairs = tuple(self._pair(a, b) for a in range(count) for b in range(a + 1, count))
-        connected = are_joined(self.cameras, pairs)
+        joining = joining_pairs(self.cameras, pairs)
         target = self.config.distance_share
-        enough = all(c.enough for c in cameras) and connected and all(p.distance_sd <= target for p in pairs)
-        return GuidanceState(cameras, pairs, connected, enough)
+        enough = all(c.enough for c in cameras) and not joining and all(p.distance_sd <= target for p in pairs)
+        return GuidanceState(cameras, pairs, joining, enough)
 
     def _camera(self, c: int) -> CameraCoverage:
         views, focal_sd = int(self._counts.views[c]), float(self._estimate.focal_sd[c])

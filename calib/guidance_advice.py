@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from calib.guidance_state import PLACES, TILTS, CameraCoverage, GuidanceConfig, GuidanceState, PairCoverage
+from calib.guidance_state import PLACES, TILTS, CameraCoverage, GuidanceConfig, GuidanceState
 
 _ROWS, _COLUMNS = ("upper", "", "lower"), ("left", "", "right")
 _ALONE = ("top", "middle", "bottom")
@@ -51,10 +51,10 @@ def _camera_line(camera: CameraCoverage, config: GuidanceConfig) -> str:
 
 def _pair_lines(state: GuidanceState, config: GuidanceConfig) -> list[str]:
     """The pairs that would join the rig, or else the one whose distance is known worst."""
-    if not state.connected:
+    if state.joining:
         return [
             f"{' and '.join(p.cameras)} see the board together: {p.views}, want {config.pair_views}"
-            for p in joining_pairs(state)
+            for p in state.joining
         ]
     loose = [p for p in state.pairs if not p.distance_sd <= config.distance_share]
     if not loose or any(not np.isfinite(p.distance_sd) for p in loose):
@@ -62,17 +62,3 @@ def _pair_lines(state: GuidanceState, config: GuidanceConfig) -> list[str]:
     worst = max(loose, key=lambda p: p.distance_sd)
     apart = f"{worst.distance:.2f} m apart to {worst.distance_sd:.2%}, want {config.distance_share:.2%}"
     return [f"{' and '.join(worst.cameras)}: {apart}; show the board to both, and between them to all"]
-
-
-def joining_pairs(state: GuidanceState) -> list[PairCoverage]:
-    """Pairs that are not joined yet and would make the rig one, along a tree of the most shared views; worst first."""
-    group = {c.camera: i for i, c in enumerate(state.cameras)}
-    wanted = []
-    for pair in sorted(state.pairs, key=lambda p: -p.views):
-        a, b = (group[name] for name in pair.cameras)
-        if a == b:
-            continue
-        if not pair.joined:
-            wanted.append(pair)
-        group = {name: a if g == b else g for name, g in group.items()}
-    return wanted[::-1]

@@ -83,19 +83,30 @@ class GuidanceState:
     Attributes:
         cameras: in order.
         pairs: all of them.
-        connected: whether pairs that share enough views join all cameras.
+        joining: pairs that would make the rig one; none where those that share enough views join all cameras.
         enough: whether the targets are met.
     """
 
     cameras: tuple[CameraCoverage, ...]
     pairs: tuple[PairCoverage, ...]
-    connected: bool
+    joining: tuple[PairCoverage, ...]
     enough: bool
 
+    @property
+    def connected(self) -> bool:
+        """Whether pairs that share enough views join all cameras."""
+        return not self.joining
 
-def are_joined(names: tuple[str, ...], pairs: tuple[PairCoverage, ...]) -> bool:
-    """Whether pairs that share enough views join all cameras."""
-    reached = {names[0]}
-    for _ in names:
-        reached |= {n for pair in pairs if pair.joined and reached & set(pair.cameras) for n in pair.cameras}
-    return len(reached) == len(names)
+
+def joining_pairs(names: tuple[str, ...], pairs: tuple[PairCoverage, ...]) -> tuple[PairCoverage, ...]:
+    """Pairs that are not joined yet and would make the rig one, along a tree of the most shared views; worst first."""
+    group = {name: i for i, name in enumerate(names)}
+    wanted = []
+    for pair in sorted(pairs, key=lambda p: -p.views):
+        a, b = (group[name] for name in pair.cameras)
+        if a == b:
+            continue
+        if not pair.joined:
+            wanted.append(pair)
+        group = {name: a if g == b else g for name, g in group.items()}
+    return tuple(wanted[::-1])

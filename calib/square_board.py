@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int
 
+from calib.dictionaries import check_dictionary, check_numbers, marker_dictionary
 from calib.target import Target
 
 KINDS = ("checkerboard", "charuco")
@@ -55,12 +56,8 @@ class Board(Target):
     def _check_markers(self) -> None:
         if self.marker_m is None or not 0.1 * self.square_m < self.marker_m < self.square_m:
             raise ValueError("marker_mm of a charuco board must be given and be smaller than square_mm")
-        named = str(self.dictionary)
-        if not (named.startswith("DICT_") and hasattr(cv2.aruco, named)):
-            raise ValueError(f"dictionary is {self.dictionary!r}, one of OpenCV's is wanted, e.g. DICT_4X4_50")
-        known = len(self.marker_dictionary().bytesList)
-        if self.marker_count > known:
-            raise ValueError(f"the board has {self.marker_count} markers, {self.dictionary} only {known}")
+        check_dictionary(self.dictionary, "DICT_4X4_50")
+        check_numbers(f"{self.marker_count} markers", 0, self.marker_count - 1, str(self.dictionary))
 
     @property
     def corners(self) -> tuple[int, int]:
@@ -120,7 +117,7 @@ class Board(Target):
 
     def marker_dictionary(self) -> cv2.aruco.Dictionary:
         """OpenCV's dictionary of a charuco board's markers."""
-        return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, str(self.dictionary)))
+        return marker_dictionary(str(self.dictionary))
 
     def opencv_charuco(self) -> cv2.aruco.CharucoBoard:
         """OpenCV's description of a charuco board, in metres."""

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int
 
+from calib.dictionaries import check_dictionary, check_numbers, marker_dictionary
 from calib.square_board import LARGEST_M, SMALLEST_M
 from calib.target import Target
 
@@ -61,13 +62,9 @@ class TagGrid(Target):
             raise ValueError(f"layout is {self.layout!r}, one of {', '.join(LAYOUTS)} is wanted")
         if self.border_bits not in (1, 2):
             raise ValueError(f"border_bits is {self.border_bits}, 1 or 2 is wanted")
-        if not (self.dictionary.startswith("DICT_") and hasattr(cv2.aruco, self.dictionary)):
-            raise ValueError(f"dictionary is {self.dictionary!r}, one of OpenCV's is wanted, e.g. DICT_APRILTAG_36h11")
-        known = len(self.marker_dictionary().bytesList)
-        if self.first < 0 or self.first + self.tag_count > known:
-            raise ValueError(
-                f"the board has tags {self.first} to {self.first + self.tag_count - 1}, {self.dictionary} only {known}"
-            )
+        check_dictionary(self.dictionary, "DICT_APRILTAG_36h11")
+        last = self.first + self.tag_count - 1
+        check_numbers(f"tags {self.first} to {last}", self.first, last, self.dictionary)
 
     @property
     def tag_count(self) -> int:
@@ -126,7 +123,7 @@ class TagGrid(Target):
 
     def marker_dictionary(self) -> cv2.aruco.Dictionary:
         """OpenCV's dictionary of the tags."""
-        return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, self.dictionary))
+        return marker_dictionary(self.dictionary)
 
     def describe(self) -> str:
         """The board in a few words, for messages."""

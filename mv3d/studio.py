@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from calib.board_marks import board_discs, board_rectangles
-from calib.board_sheet import Sheet, draw_sheet
+from calib.board_sheet import bare_sheet, draw_sheet
 from calib.boards import Target, load_board
 from mv3d.data.npz import save_npz
 from mv3d.data.rig import Rig
@@ -139,15 +138,9 @@ def render_session(
 
 def board_picture(board: Target) -> tuple[np.ndarray, tuple[float, float]]:
     """The board with a margin of one square all round, drawn (grey, uint8), and its size with the margin (m)."""
-    marks, discs = board_rectangles(board).copy(), board_discs(board).copy()
-    corners = (marks[:, :2], marks[:, :2] + marks[:, 2:], discs[:, :2] - discs[:, 2:], discs[:, :2] + discs[:, 2:])
-    printed = np.concatenate(corners)
-    low = printed.min(axis=0) - board.pitch_m
-    size = printed.max(axis=0) + board.pitch_m - low
-    marks[:, :2] -= low
-    discs[:, :2] -= low
-    sheet = Sheet((1e3 * size[0], 1e3 * size[1]), board, 1e3 * marks, 1e3 * discs, (), has_ruler=False)
-    return draw_sheet(sheet, 1e-3 * _PIXELS_PER_SQUARE / board.pitch_m), (float(size[0]), float(size[1]))
+    sheet = bare_sheet(board, 1e3 * board.pitch_m)
+    width, height = (1e-3 * side for side in sheet.size_mm)
+    return draw_sheet(sheet, 1e-3 * _PIXELS_PER_SQUARE / board.pitch_m), (width, height)
 
 
 def _carried(board: Target, config: StudioConfig) -> Panel:
