@@ -61,6 +61,37 @@ def _normal_equations(image, left, top, half, reach, p, start, H, g):
 
 
 @njit(cache=True, nogil=True)
+def _fit(image, left, top, half, reach, p, wide, high, tolerance):
+    """Least squares from p on; returns the parameters, J'J, the sum of squares and the number of pixels."""
+    shape = p[2:5].copy()
+    H, g = np.zeros((_PARAMETERS, _PARAMETERS)), np.zeros(_PARAMETERS)
+    _normal_equations(image, left, top, half, reach, p, shape, H, g)
+    p[6:] = np.linalg.solve(H[6:, 6:] + 1e-6 * H[6, 6] * np.eye(4), g[6:])
+    cost, weight = _normal_equations(image, left, top, half, reach, p, shape, H, g)
+    damping = 1e-3
+    for _ in range(_STEPS):
+        damped = H.copy()
+        for i in range(_PARAMETERS):
+            damped[i, i] += damping * H[i, i] + 1e-12
+        trial = p + np.linalg.solve(damped, g)
+        trial[5] = min(max(trial[5], _LEAST_BLUR), wide + high)
+        good = abs(trial[0]) < wide and abs(trial[1]) < high and trial[2] * trial[4] > trial[3] * trial[3]
+        cost_trial = np.inf
+        H_trial, g_trial = np.zeros((_PARAMETERS, _PARAMETERS)), np.zeros(_PARAMETERS)
+        if good and trial[2] > 0:
+            cost_trial, weight = _normal_equations(image, left, top, half, reach, trial, shape, H_trial, g_trial)
+        moved = abs(trial[0] - p[0]) + abs(trial[1] - p[1])
+        if cost_trial < cost:
+            p, H, g, cost = trial, H_trial, g_trial, cost_trial
+            damping *= 0.1
+        else:
+            damping *= 10
+        if (moved < tolerance and damping < 1e-3) or damping > 1e5:
+            break
+    return p, H, cost, weight
+
+
+@njit(cache=True, nogil=True)
 def fit_circles(image, start, reach, tolerance, out):
     """Fit the model at each circle.
 
@@ -88,31 +119,7 @@ def fit_circles(image, start, reach, tolerance, out):
         p = np.zeros(_PARAMETERS)
         p[0], p[1] = start[k, 0] - left, start[k, 1] - top
         p[2:6] = start[k, 2:6]
-        shape = start[k, 2:5]
-        H, g = np.zeros((_PARAMETERS, _PARAMETERS)), np.zeros(_PARAMETERS)
-        _normal_equations(image, left, top, half, reach, p, shape, H, g)
-        p[6:] = np.linalg.solve(H[6:, 6:] + 1e-6 * H[6, 6] * np.eye(4), g[6:])
-        cost, weight = _normal_equations(image, left, top, half, reach, p, shape, H, g)
-        damping = 1e-3
-        for _ in range(_STEPS):
-            damped = H.copy()
-            for i in range(_PARAMETERS):
-                damped[i, i] += damping * H[i, i] + 1e-12
-            trial = p + np.linalg.solve(damped, g)
-            trial[5] = min(max(trial[5], _LEAST_BLUR), wide + high)
-            good = abs(trial[0]) < wide and abs(trial[1]) < high and trial[2] * trial[4] > trial[3] * trial[3]
-            cost_trial = np.inf
-            H_trial, g_trial = np.zeros((_PARAMETERS, _PARAMETERS)), np.zeros(_PARAMETERS)
-            if good and trial[2] > 0:
-                cost_trial, weight = _normal_equations(image, left, top, half, reach, trial, shape, H_trial, g_trial)
-            moved = abs(trial[0] - p[0]) + abs(trial[1] - p[1])
-            if cost_trial < cost:
-                p, H, g, cost = trial, H_trial, g_trial, cost_trial
-                damping *= 0.1
-            else:
-                damping *= 10
-            if (moved < tolerance and damping < 1e-3) or damping > 1e5:
-                break
+        p, H, cost, weight = _fit(image, left, top, half, reach, p, wide, high, tolerance)
         if p[7] == 0.0 or weight <= _PARAMETERS:
             continue
         for i in range(_PARAMETERS):
