@@ -35,7 +35,9 @@ class OpenVinoEngine:
             traced = torch.jit.trace(network, example, check_trace=False)
         converted = openvino.convert_model(traced, input=[-1, 3, -1, -1], example_input=example)
         # Its default on processors that can is bfloat16, which loses joints.
-        self._compiled = openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        # As many threads as torch has been given: one setting for both, and for the benchmark.
+        how = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        self._compiled = openvino.Core().compile_model(converted, "CPU", how)
         self._model = model
 
     @property
