@@ -81,6 +81,7 @@ def align(
     if not ways and not measured:
         raise ConfigError("nothing to align to; give --board and --floor, --points, --person or --measured")
     lines: list[str] = []
+    scale = 1.0
     for done in rig_alignment.aligned(
         rig,
         board=(board, floor, 1e-3 * board_thickness_mm) if board and floor else None,
@@ -89,8 +90,8 @@ def align(
         measured=[rig_alignment.Measured(*m) for m in measured],
         rescale=rescale,
     ):
-        rig, lines = done.rig, [*lines, *done.lines]
-    return [*lines, rig_alignment.save_aligned(rig, source, out, overwrite)]
+        rig, lines, scale = done.rig, [*lines, *done.lines], scale * done.change.scale
+    return [*lines, rig_alignment.save_aligned(rig, source, out, overwrite, scale)]
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
