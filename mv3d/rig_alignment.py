@@ -1,5 +1,6 @@
 """A rig's world put on the floor, and its scale held against a tape: `mv3d rig align`."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,9 @@ from calib.resting_board import find_resting_board
 from calib.world import WorldChange, lying_board, onto_points, under_feet
 from mv3d.data.poses import Poses3D
 from mv3d.data.rig import Rig
+from mv3d.data.session import Session
 from mv3d.errors import CalibrationError, ConfigError
+from mv3d.files.calibration_uncertainty import write_rescaled
 from mv3d.files.rigs import write_rig
 from mv3d.files.scene_points import ScenePoint, load_scene
 from mv3d.files.staging import written_together
@@ -28,6 +31,8 @@ _UPPER = ("Neck", "Nose", "MidHip")
 _BOARD_OFF_PX, _SCALE_OFF = 3.0, 0.01
 # Points that are marked by hand are off by about so much, px.
 _MARKED_PX = 2.0
+# What was known of the rig of before, kept like that rig where lengths were scaled.
+_UNALIGNED_SD = "uncertainty.unaligned.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +86,45 @@ def aligned(
         yield align_to_scene(rig, scene, rescale=rescale and not measured)
 
 
-def save_aligned(rig: Rig, source: Path, out: Path | None, overwrite: bool) -> str:
-    """Write the aligned rig; of a session's the one before is kept beside it.
+def save_aligned(rig: Rig, source: Path, out: Path | None, overwrite: bool, scale: float = 1.0) -> str:
+    """Write the aligned rig; of a session's the one before is kept beside it, and its uncertainty is scaled with it.
+
+    Args:
+        rig: the cameras.
+        source: the session, or the file that the rig was read from.
+        out: another file to write.
+        overwrite: replace the target.
+        scale: by which lengths were multiplied.
 
     Returns:
         What was written, a line.
 
     Raises:
         SessionError: the target is there, or cannot be written.
+        FormatError: the session's uncertainty cannot be read.
     """
     if out is None and not source.is_dir():
         raise ConfigError(f"{source}: name the rig to write with --out")
-    target = out or source / "cameras.yaml"
+    root = source if source.is_dir() else source.parent
+    target = out or Session(root).rig
     refuse_overwriting(target, overwrite)
-    if out is not None:
+    # A session's rig that is named as the target is that session's all the same.
+    if out is not None and not (out.exists() and out.resolve() == Session(root).rig.resolve()):
         write_rig(rig, out)
         return f"{out}: {len(rig)} cameras"
-    with written_together(source) as folder:
+    with written_together(root, stale=[f"calibration/{_UNALIGNED_SD}"]) as folder:
         Rig.load(target).save(folder / "cameras.unaligned.yaml")
-        rig.save(folder / "cameras.yaml")
+        rig.save(Session(folder).rig)
+        _scale_uncertainty(Session(root), Session(folder), scale)
     return f"{target}: {len(rig)} cameras; before: cameras.unaligned.yaml"
+
+
+def _scale_uncertainty(session: Session, new: Session, scale: float) -> None:
+    known = session.calibration_uncertainty
+    if scale == 1.0 or not known.is_file():
+        return
+    write_rescaled(known, new.calibration_uncertainty, scale)
+    shutil.copyfile(known, new.calibration_uncertainty.with_name(_UNALIGNED_SD))
 
 
 def align_to_board(rig: Rig, board: str, folder: str | Path, thickness: float = 0.0) -> Alignment:

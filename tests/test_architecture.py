@@ -35,6 +35,7 @@ _ROOM_OF_MODULE = {
             "pictures",
             "result",
             "rig_alignment",
+            "rig_comparison",
             "studio",
             "summary",
             "viewing",

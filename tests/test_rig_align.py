@@ -70,6 +70,48 @@ def test_a_tape_is_held_against_the_rig_and_taken_if_asked(tmp_path: Path, capsy
     assert "a to b: 1.0000 m by the rig" in done.lines[0]
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_what_is_known_of_a_session_is_scaled_with_its_rig(tmp_path: Path, named: bool) -> None:
+    RIG.save(tmp_path / "cameras.yaml")
+    apart = np.linalg.norm(RIG.centers[:, None] - RIG.centers, axis=-1)
+    known = tmp_path / "calibration" / "uncertainty.npz"
+    known.parent.mkdir()
+    np.savez(
+        known, cameras=RIG.names, parameters=["fx", "rx", "ry", "rz", "tx", "ty", "tz", "line"],
+        covariance=np.ones((24, 24)), distances=apart, distances_sd=0.01 * apart, board_points=np.ones((4, 3)),
+        noise_px=0.2,
+    )  # fmt: skip
+    tape = ("--measured", "cam01", "cam02", 2.0 * apart[0, 1], "--rescale", "--overwrite")
+    run(*((tmp_path / "cameras.yaml", "--out", tmp_path / "cameras.yaml") if named else (tmp_path,)), *tape)
+    new = Rig.load(tmp_path / "cameras.yaml")
+    with np.load(known, allow_pickle=False) as file:
+        # Powers of two scale without rounding.
+        variance = np.diag(file["covariance"]).reshape(3, 8)
+        np.testing.assert_allclose(variance, np.tile([1, 1, 1, 1, 4, 4, 4, 1], (3, 1)), rtol=1e-9)
+        assert file["covariance"][0, 4] == pytest.approx(2.0)  # of a focal length and a length
+        np.testing.assert_allclose(file["distances"], np.linalg.norm(new.centers[:, None] - new.centers, axis=-1))
+        np.testing.assert_allclose(file["distances_sd"], 0.02 * apart)
+        np.testing.assert_allclose(file["board_points"], 2.0)
+        assert file["noise_px"] == 0.2
+    with np.load(known.with_name("uncertainty.unaligned.npz"), allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["distances"], apart)
+    # Without a scale it stays as it is, and what was kept of an earlier rig goes with that rig.
+    before = known.read_bytes()
+    run(tmp_path, "--measured", "cam01", "cam02", 1.0, "--overwrite")
+    assert known.read_bytes() == before
+    assert not known.with_name("uncertainty.unaligned.npz").exists()
+
+
+def test_an_uncertainty_that_cannot_be_read_leaves_the_rig(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    RIG.save(tmp_path / "cameras.yaml")
+    (tmp_path / "calibration").mkdir()
+    (tmp_path / "calibration" / "uncertainty.npz").write_bytes(b"no npz")
+    with pytest.raises(SystemExit):
+        run(tmp_path, "--measured", "cam01", "cam02", 1.0, "--rescale", "--overwrite")
+    assert "uncertainty.npz: cannot read it" in capsys.readouterr().err
+    np.testing.assert_array_equal(Rig.load(tmp_path / "cameras.yaml").centers, RIG.centers)
+
+
 def test_a_board_on_the_floor(tmp_path: Path, calib_render: Callable, capsys: pytest.CaptureFixture[str]) -> None:
     rig, board, R, t = calib_render(tmp_path / "floor")
     rig.save(tmp_path / "rig.yaml")

@@ -72,7 +72,7 @@ def align(
     from mv3d import rig_alignment
     from mv3d.files.rigs import read_rig
 
-    rig = read_rig(source / "cameras.yaml" if source.is_dir() and (source / "cameras.yaml").exists() else source)
+    rig = read_rig(_rig_of(source))
     if (floor is None) != (board is None):
         raise ConfigError("--floor needs --board, and --board needs --floor")
     ways = [name for name, given in (("--floor", floor), ("--points", points), ("--person", person)) if given]
@@ -81,6 +81,7 @@ def align(
     if not ways and not measured:
         raise ConfigError("nothing to align to; give --board and --floor, --points, --person or --measured")
     lines: list[str] = []
+    scale = 1.0
     for done in rig_alignment.aligned(
         rig,
         board=(board, floor, 1e-3 * board_thickness_mm) if board and floor else None,
@@ -89,8 +90,38 @@ def align(
         measured=[rig_alignment.Measured(*m) for m in measured],
         rescale=rescale,
     ):
-        rig, lines = done.rig, [*lines, *done.lines]
-    return [*lines, rig_alignment.save_aligned(rig, source, out, overwrite)]
+        rig, lines, scale = done.rig, [*lines, *done.lines], scale * done.change.scale
+    return [*lines, rig_alignment.save_aligned(rig, source, out, overwrite, scale)]
+
+
+def compare(
+    first: tyro.conf.Positional[Path],
+    second: tyro.conf.Positional[Path],
+    free_scale: bool = False,
+) -> Lines:
+    """Compare two calibrations of one rig, camera by camera; cameras are matched by name, the worlds may differ.
+
+    The second is laid onto the first. Where mv3d calibrated both, differences are told in standard deviations too.
+
+    Args:
+        first: session folder, or a rig in any format.
+        second: the other calibration of the same cameras.
+        free_scale: let the second grow or shrink to fit; lengths are kept otherwise, and the scale is only told.
+    """
+    from mv3d.commands.rig_table import comparison_lines
+    from mv3d.files.rigs import read_rig
+    from mv3d.rig_comparison import compared, known_of
+
+    paths = [_rig_of(path) for path in (first, second)]
+    rigs = [read_rig(path) for path in paths]
+    known = [known_of(path, rig) for path, rig in zip(paths, rigs, strict=True)]
+    sd = (known[0], known[1]) if known[0] is not None and known[1] is not None else None
+    return comparison_lines(compared(rigs[0], rigs[1], sd, free_scale=free_scale))
+
+
+def _rig_of(source: Path) -> Path:
+    session_rig = source / "cameras.yaml"
+    return session_rig if session_rig.is_file() else source
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

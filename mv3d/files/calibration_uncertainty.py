@@ -1,6 +1,7 @@
 """What `mv3d calibrate` knew of the cameras' parameters: calibration/uncertainty.npz."""
 
 import zipfile
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.errors import FormatError
+from mv3d.files.writing import whole_file
 
 # Parameters of the calibration that each kind of refinement changes, in its order.
 _NAMES = {
@@ -18,6 +20,8 @@ _NAMES = {
 # Standard deviations below these are taken for them: px, rad, m. A tripod yields by more, and the camera that carries
 # the world has none at all, whose inverse does not exist.
 _LEAST_SD = {"c": 0.1, "r": 1e-4, "t": 5e-4, "f": 1e-4}
+# Arrays of lengths, and the parameters that are lengths.
+_LENGTHS, _LENGTH_PARAMETERS = ("distances", "distances_sd", "board_points"), ("tx", "ty", "tz")
 
 
 def known_covariance(session: Session, rig: Rig, kind: str | None) -> Float[np.ndarray, "unknown unknown"] | None:
@@ -60,3 +64,26 @@ def _unit(name: str, focal: float, session: Session, view: int) -> float:
         return 1.0
     calibrated = float(Rig.load(session.rig)[view].lens.K[0, 0])
     return focal / calibrated if name[0] == "c" else 1 / calibrated
+
+
+def write_rescaled(source: Path, target: Path, scale: float) -> None:
+    """Write what is known of a rig's parameters as it is after all lengths were multiplied by `scale`.
+
+    Parameters change a pose from the left, in the camera's frame: a turn or move of the world leaves them as they are.
+
+    Raises:
+        FormatError: the source cannot be read.
+        SessionError: the target cannot be written.
+    """
+    try:
+        with np.load(source, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        arrays |= {name: scale * arrays[name] for name in _LENGTHS if name in arrays}
+        if "covariance" in arrays:
+            one = np.where(np.isin(arrays["parameters"], _LENGTH_PARAMETERS), scale, 1.0)
+            factor = np.tile(one, len(arrays["cameras"]))
+            arrays["covariance"] = arrays["covariance"] * np.outer(factor, factor)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{source}: cannot read it ({' '.join(str(error).split())}); calibrate again") from error
+    with whole_file(target) as part, part.open("wb") as out:
+        np.savez_compressed(out, allow_pickle=False, **arrays)
