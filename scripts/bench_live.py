@@ -7,7 +7,8 @@ Families are those of `mv3d.synthetic.families`; `clean-noise` is white noise of
 worst case for a filter, `correlated` is a detector's. Ratios are mean errors over the offline sequence's on the same
 keypoints, all frames counted, the first ones included. `cut off` is the offline solver that is shown 100 frames up to
 the newest (on some thirty frames): what this model could reach without lag. Times are process time of one thread
-without learning, which a live run does beside it; `five` is five filters, one a person, a frame.
+without learning, which a live run does beside it; `five` is a frame of five people who cross and hide each other,
+from detections to skeletons: who is who, and a filter each.
 """
 
 import argparse
@@ -20,8 +21,13 @@ from pathlib import Path
 import numpy as np
 from bench_reconstruct_measures import Found, measure, run_mv3d, use_one_thread
 
+from mv3d.data.rig import Rig
+from mv3d.data.skeletons import BODY_25
 from mv3d.reconstruct.causal import CausalReconstructor
-from mv3d.reconstruct.causal_model import CausalConfig
+from mv3d.reconstruct.causal_model import CausalConfig, Learning
+from mv3d.reconstruct.causal_people import CausalPeople
+from mv3d.reconstruct.people import PeopleConfig
+from mv3d.synthetic.crowd import walking_crowd
 from mv3d.synthetic.families import FAMILIES, Trial, make_trial
 
 _WINDOW, _EVERY = 100, 11
@@ -60,7 +66,7 @@ def _row(trial: Trial) -> dict[str, float]:
     own, seconds = filtered(trial, 0)
     lagged, lagged_seconds = filtered(trial, _LAG)
     mean, lagged_mean = measure(trial, own)["mean_mm"], measure(trial, lagged)["mean_mm"]
-    five = _five(trial)
+    five = _five(trial.rig)
     return {
         "offline_mm": offline,
         "mean_mm": mean,
@@ -98,18 +104,20 @@ def filtered(trial: Trial, lag: int) -> tuple[Found, list[float]]:
     return Found(xyz, state, covariance, sum(seconds)), seconds
 
 
-def _five(trial: Trial) -> list[float]:
-    """Seconds of a frame with five people."""
-    config = CausalConfig()
-    people = [CausalReconstructor(trial.rig, trial.skeleton, config) for _ in range(5)]
+def _five(rig: Rig) -> list[float]:
+    """Seconds of a frame with five people who cross and hide each other, from detections to skeletons."""
+    crowd = walking_crowd(rig, 5, 300, seed=0)
+    config, people = CausalConfig(in_background=True), PeopleConfig(count=None)
+    follower = CausalPeople(rig, BODY_25, people, config, Learning())
     seconds = []
-    for f in range(min(300, len(trial.truth))):
-        start = time.process_time()
-        for person in people:
-            person.step(trial.xy[f], trial.score[f], float(trial.timestamps[f]))
-        if not config.is_time_to_learn(f + 1):
-            seconds.append(time.process_time() - start)
-    return seconds
+    for f, instant in enumerate(crowd.timestamps):
+        there = [crowd.person[name][f] >= 0 for name in rig.names]
+        xy = [crowd.poses[name].xy[f][own].astype(float) for name, own in zip(rig.names, there, strict=True)]
+        score = [crowd.poses[name].score[f][own].astype(float) for name, own in zip(rig.names, there, strict=True)]
+        start = time.thread_time()
+        follower.step(xy, score, float(instant))
+        seconds.append(time.thread_time() - start)
+    return seconds[10:]  # the first ones load kernels
 
 
 def _cut_off_mm(trial: Trial) -> float:

@@ -61,20 +61,18 @@ def live(
     from mv3d.files.writing import refuse_overwriting
     from mv3d.live.cameras import open_cameras
     from mv3d.live.config import LiveConfig
-    from mv3d.live.following import OnePerson
+    from mv3d.live.following import make_follower
     from mv3d.live.run import LiveRun
 
     if seconds is not None and not 0 < seconds < math.inf:
         raise ConfigError(f"--seconds is {seconds:g}; a positive number is wanted")
-    if settings.people not in (None, 1):
-        raise ConfigError("mv3d live follows one person; leave --people out, or record and use mv3d run --people")
     for path in (json, picture):
         if path is not None:
             refuse_overwriting(path, overwrite)
     config, how, addresses = settings.load(), LiveConfig(), parse_cameras(camera)
     cameras, estimator = read_rig(rig), make_estimator(config.pose2d)
     with _senders(udp, websocket, host) as senders, open_cameras(cameras, addresses, how, record, overwrite) as opened:
-        follower = OnePerson(opened.rig, estimator, config)
+        follower = make_follower(opened.rig, estimator, config)
         run = LiveRun(opened.rig, follower, opened.frames, opened.feed, senders, how)
         look = _Screen(settings.quiet).look
         with suppress(KeyboardInterrupt):

@@ -15,9 +15,13 @@ from mv3d.pose2d.detector import Detector
 from mv3d.reconstruct.causal import CausalReconstructor
 from mv3d.reconstruct.causal_lag import CausalSkeleton
 from mv3d.reconstruct.causal_model import CausalConfig, Learning
+from mv3d.reconstruct.causal_people import CausalPeople
+from mv3d.reconstruct.people import PeopleConfig
 
 # Apart in time as two frames of a camera are; which does not matter where kernels are only compiled.
 _A_FRAME = 1 / 30
+# Where somebody made up stands before the first camera.
+_AWAY_M = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +87,7 @@ class OnePerson:
 
     def prepare(self) -> None:
         """Let the network see black images and compile the filter's kernels, which takes seconds the first time."""
-        self._estimator.detect([np.zeros((h, w, 3), np.uint8) for w, h in (camera.size for camera in self._rig)])
-        filtered = CausalReconstructor(self._rig, self.skeleton, CausalConfig())
-        xy = np.tile(np.array([camera.size for camera in self._rig], float)[:, None] / 2, (1, len(self.skeleton), 1))
-        for frame in range(3):
-            filtered.step(xy, np.ones(xy.shape[:2]), frame * _A_FRAME)
+        prepare(self._rig, self._estimator)
 
     def look(self, images: Sequence[np.ndarray | None], time: float) -> Seen2D:
         """The 2D stage, guided by the last look."""
@@ -98,6 +98,63 @@ class OnePerson:
         """The 3D stage."""
         skeleton = self._reconstructor.step(np.concatenate(seen.xy), np.concatenate(seen.score), time, delay)
         return [] if skeleton is None else [LivePerson(0, skeleton)]
+
+
+class SeveralPeople:
+    """Everybody, or so many, in whole images."""
+
+    def __init__(self, rig: Rig, estimator: Detector, config: Config) -> None:
+        self._rig, self._estimator = rig, estimator
+        reconstruct = config.reconstruct
+        learning = Learning(reconstruct.triangulation, reconstruct.sequence)
+        causal = replace(reconstruct.causal, in_background=True)
+        self._people = CausalPeople(rig, estimator.skeleton, reconstruct.people, causal, learning)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints."""
+        return self._estimator.skeleton
+
+    def prepare(self) -> None:
+        """As for one person; the tracker's kernels too, on somebody made up, of whom nothing is kept."""
+        prepare(self._rig, self._estimator)
+        made_up = CausalPeople(self._rig, self.skeleton, PeopleConfig(), CausalConfig(), Learning())
+        xyz = self._rig.centers[0] + _AWAY_M * self._rig[0].R[2]
+        xyz = xyz + np.random.default_rng(0).uniform(-0.4, 0.4, (len(self.skeleton), 3))
+        xy = [camera.project(xyz)[None] for camera in self._rig]
+        score = [np.isfinite(own[..., 0]).astype(float) for own in xy]
+        for frame in range(3):
+            made_up.step(xy, score, frame * _A_FRAME)
+
+    def look(self, images: Sequence[np.ndarray | None], time: float) -> Seen2D:
+        """The 2D stage."""
+        joints = len(self.skeleton)
+        there = [v for v, image in enumerate(images) if image is not None]
+        xy, score = [np.zeros((0, joints, 2))] * len(images), [np.zeros((0, joints))] * len(images)
+        found = self._estimator.detect([image for image in images if image is not None])
+        for v, detections in zip(there, found, strict=True):
+            xy[v], score[v] = detections.xy, detections.score
+        return Seen2D(tuple(xy), tuple(score))
+
+    def step(self, seen: Seen2D, time: float, delay: np.ndarray) -> list[LivePerson]:
+        """The 3D stage."""
+        return [LivePerson(p.number, p.skeleton) for p in self._people.step(seen.xy, seen.score, time, delay)]
+
+
+def make_follower(rig: Rig, estimator: Detector, config: Config) -> Follower:
+    """The performer alone, or as many people as are wanted."""
+    several = config.reconstruct.people.count != 1
+    return SeveralPeople(rig, estimator, config) if several else OnePerson(rig, estimator, config)
+
+
+def prepare(rig: Rig, estimator: Detector) -> None:
+    """Let the network see black images and compile the filter's kernels, which takes seconds the first time."""
+    skeleton = estimator.skeleton
+    estimator.detect([np.zeros((h, w, 3), np.uint8) for w, h in (camera.size for camera in rig)])
+    filtered = CausalReconstructor(rig, skeleton, CausalConfig())
+    xy = np.tile(np.array([camera.size for camera in rig], float)[:, None] / 2, (1, len(skeleton), 1))
+    for frame in range(3):
+        filtered.step(xy, np.ones(xy.shape[:2]), frame * _A_FRAME)
 
 
 def reconstructor(rig: Rig, skeleton: Skeleton, config: Config) -> CausalReconstructor:

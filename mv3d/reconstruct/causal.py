@@ -27,6 +27,8 @@ from mv3d.reconstruct.sides import paired_groups
 _FIRST_VELOCITY, _FIRST_ACCELERATION = 3.0, 30.0
 # A bone that is off by more than this many of its standard deviations loses its hold, as offline.
 _BONE_SCALE = 3.0
+# Several people's models are learnt one after the other: all at once they would hold the frames up.
+_LEARNING = threading.Lock()
 
 
 class CausalReconstructor:
@@ -97,6 +99,11 @@ class CausalReconstructor:
     def finish(self) -> list[CausalSkeleton]:
         """The skeletons of the last `lag` frames, for which no more future will come."""
         return self._lag.rest(self.model)
+
+    @property
+    def frames(self) -> int:
+        """Frames taken in."""
+        return self._frames
 
     def wait_for_model(self) -> None:
         """Wait until what is learnt in the background is there; the next step uses it."""
@@ -225,7 +232,8 @@ class CausalReconstructor:
         past, before = Past(xy, score, times, delay), self.model
 
         def learn() -> None:
-            self._next_model = learnt_model(self._rig, self._skeleton, past, before, self._learning)
+            with _LEARNING:
+                self._next_model = learnt_model(self._rig, self._skeleton, past, before, self._learning)
 
         if self._config.in_background:
             self._learner = threading.Thread(target=learn, daemon=True)

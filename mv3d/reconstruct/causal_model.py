@@ -1,6 +1,6 @@
 """What the causal filter believes of a recording: guesses at first, then what the frames so far tell."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -121,6 +121,11 @@ def guessed_model(rig: Rig, joints: int, config: CausalConfig, noise: NoiseConfi
         ENTER,
         LEAVE,
     )
+
+
+def without_bones(model: CausalModel, joints: int) -> CausalModel:
+    """What holds for anybody else before the same cameras."""
+    return replace(model, bones=no_bones(), bone_order=np.zeros(0, np.int64), bias=np.zeros(joints))
 
 
 @dataclass(frozen=True, slots=True)

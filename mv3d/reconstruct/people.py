@@ -101,8 +101,22 @@ class PeopleTracker:
         self._tracks: list[_Track] = []
         self._lost: list[_Track] = []
         self._next = 0
-        self.renamed: dict[int, int] = {}
-        """Numbers that turned out to be of people known before: new number -> old number."""
+        self._renamed: dict[int, int] = {}
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of those who are followed, seen in the last frame or expected still, confirmed or not."""
+        return [track.person for track in self._tracks]
+
+    @property
+    def remembered(self) -> list[int]:
+        """Of those who were lost and would be known again."""
+        return [track.person for track in self._lost]
+
+    def take_renamed(self) -> dict[int, int]:
+        """Numbers that turned out to be of people known before, new to old, since this was last asked."""
+        renamed, self._renamed = self._renamed, {}
+        return renamed
 
     def step(
         self,
@@ -224,7 +238,7 @@ class PeopleTracker:
         clear = len(order) == 1 or distances[order[1]] > 1.5 * best
         if best < self._config.bone_tolerance and clear:
             lost = self._lost.pop(int(order[0]))
-            self.renamed[track.person] = lost.person
+            self._renamed[track.person] = lost.person
             track.person, track.bones = lost.person, deque([*lost.bones, *track.bones], _REMEMBERED)
 
 

@@ -76,7 +76,7 @@ def track_people(
             sightings.setdefault(seen.person, {})[f] = seen.detections
             if seen.confirmed:
                 confirmed.add(seen.person)
-    for new, old in tracker.renamed.items():
+    for new, old in tracker.take_renamed().items():
         sightings[old] = sightings.pop(new, {}) | sightings[old]
     tracks = (_track(sightings[person], len(frames), len(rig)) for person in sorted(confirmed & sightings.keys()))
     people = sorted(tracks, key=lambda track: -track.clarity)

@@ -177,10 +177,3 @@ def test_command_follows_files_and_records_every_frame(tmp_path: Path, coded) ->
     from mv3d.files.video import probe_video
 
     assert [probe_video(session / "videos" / f"{c.name}.mkv").frame_count for c in RIG] == [FRAMES] * len(RIG)
-
-
-def test_command_refuses_several_people(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mv3d.cli", "live", "--rig", str(tmp_path / "no.yaml"), "--people", "2"]
-    done = subprocess.run([*command, "--camera", "cam01=0"], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1
-    assert "one person" in done.stderr
