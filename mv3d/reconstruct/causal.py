@@ -35,12 +35,18 @@ class CausalReconstructor:
     """Follows one person."""
 
     def __init__(
-        self, rig: Rig, skeleton: Skeleton, config: CausalConfig | None = None, learning: Learning | None = None
+        self,
+        rig: Rig,
+        skeleton: Skeleton,
+        config: CausalConfig | None = None,
+        learning: Learning | None = None,
+        table: RayTable | None = None,
     ) -> None:
+        """Nobody is followed yet; `table` is the rig's, for several who share it."""
         self._rig, self._skeleton = rig, skeleton
         self._config, self._learning = config or CausalConfig(), learning or Learning()
         joints, views = len(skeleton), len(rig)
-        self._table, self._centers = RayTable(rig), np.ascontiguousarray(rig.centers)
+        self._table, self._centers = table or RayTable(rig), np.ascontiguousarray(rig.centers)
         self.model = guessed_model(rig, joints, self._config, self._learning.triangulation.noise)
         self._next_model: CausalModel | None = None
         self._learner: threading.Thread | None = None

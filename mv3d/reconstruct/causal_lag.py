@@ -79,12 +79,7 @@ class Lag:
 
     def _smoothed(self, model: CausalModel) -> CausalSkeleton:
         oldest = self._moments[0]
-        x, P = np.empty_like(oldest.filtered), np.empty_like(oldest.filtered_P)
-        filtered, filtered_P, predicted, predicted_P, gain = (
-            np.stack([getattr(moment, name) for moment in self._moments])
-            for name in ("filtered", "filtered_P", "predicted", "predicted_P", "gain")
-        )
-        kernels.smooth(filtered, filtered_P, predicted, predicted_P, gain, x, P)
+        x, P = (oldest.filtered, oldest.filtered_P) if len(self._moments) == 1 else self._told_by_the_others()
         missing = oldest.state == MISSING
         return CausalSkeleton(
             oldest.time,
@@ -92,6 +87,16 @@ class Lag:
             np.where(missing[:, None, None], np.nan, _honest(P[:, :3, :3], oldest.single, model)),
             oldest.state,
         )
+
+    def _told_by_the_others(self) -> tuple[np.ndarray, np.ndarray]:
+        """State and covariance of the oldest frame given all of them."""
+        filtered, filtered_P, predicted, predicted_P, gain = (
+            np.stack([getattr(moment, name) for moment in self._moments])
+            for name in ("filtered", "filtered_P", "predicted", "predicted_P", "gain")
+        )
+        x, P = np.empty_like(filtered[0]), np.empty_like(filtered_P[0])
+        kernels.smooth(filtered, filtered_P, predicted, predicted_P, gain, x, P)
+        return x, P
 
 
 def _honest(covariance: np.ndarray, single: np.ndarray, model: CausalModel) -> np.ndarray:

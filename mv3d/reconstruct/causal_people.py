@@ -17,6 +17,7 @@ from mv3d.reconstruct.causal import CausalReconstructor
 from mv3d.reconstruct.causal_lag import CausalSkeleton
 from mv3d.reconstruct.causal_model import CausalConfig, CausalModel, Learning, without_bones
 from mv3d.reconstruct.people import PeopleConfig, PeopleTracker, Seen
+from mv3d.reconstruct.ray_table import RayTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +42,8 @@ class CausalPeople:
     ) -> None:
         self._rig, self._skeleton = rig, skeleton
         self._people, self._config, self._learning = people, config, learning
-        self._tracker = PeopleTracker(rig, skeleton, people)
+        self._table = RayTable(rig)
+        self._tracker = PeopleTracker(rig, skeleton, people, self._table)
         self._followed: dict[int, _Followed] = {}
         self._clarity: dict[int, float] = {}
         # Models of those who may come back.
@@ -109,7 +111,7 @@ class CausalPeople:
         self._models = {number: model for number, model in self._models.items() if number in known}
 
     def _begun(self, number: int) -> CausalReconstructor:
-        begun = CausalReconstructor(self._rig, self._skeleton, self._config, self._learning)
+        begun = CausalReconstructor(self._rig, self._skeleton, self._config, self._learning, self._table)
         if number in self._models:
             begun.model = self._models.pop(number)
         elif self._followed:

@@ -95,9 +95,10 @@ class _Track:
 class PeopleTracker:
     """Follows people through the frames of all views."""
 
-    def __init__(self, rig: Rig, skeleton: Skeleton, config: PeopleConfig) -> None:
+    def __init__(self, rig: Rig, skeleton: Skeleton, config: PeopleConfig, table: RayTable | None = None) -> None:
+        """Nobody is followed yet; `table` is the rig's, where it is there already."""
         self._skeleton, self._config = skeleton, config
-        self._table, self._centers = RayTable(rig), np.ascontiguousarray(rig.centers)
+        self._table, self._centers = table or RayTable(rig), np.ascontiguousarray(rig.centers)
         self._tracks: list[_Track] = []
         self._lost: list[_Track] = []
         self._next = 0
