@@ -106,7 +106,7 @@ def _person(poses3d: Poses3D, frame: int, person: int, trunk: float) -> Skeleton
     size = trunk * np.where(small, 0.55, 1.0)
     bones = np.array([b for b in skeleton.bones if there[b[0]] and there[b[1]]], dtype=int).reshape(-1, 2)
     kept = np.array([bool(there[a] and there[b]) for a, b in skeleton.bones], dtype=bool)
-    palette = person_color(person)
+    palette = person_color(int(poses3d.person_id[person]))
     bone_rgb = _paled(bone_colors(skeleton, palette)[kept], is_filled[bones].any(1))
     return SkeletonGeometry(
         xyz[there],

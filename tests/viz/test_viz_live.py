@@ -1,8 +1,12 @@
 """The window of a live run: its thumbnails, and what it draws."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from mv3d.viz.live_view import LiveContent, thumbnails
+from mv3d.viz.people import skeleton_geometry
+from mv3d.viz.scene import some_frames
 
 _DRAW = """
 import sys
@@ -53,3 +57,10 @@ def test_thumbnails_show_each_camera_and_say_where_one_has_no_image(scenario) ->
     tile = strip.shape[1] // len(rig)
     bottoms = [strip[-4, (view * tile + tile // 8)] for view in range(len(rig))]
     assert [int(pixel[0]) > 200 for pixel in bottoms] == [view > 0 for view in range(len(rig))]
+
+
+def test_a_persons_colours_are_those_of_the_number(scenario) -> None:
+    """Who is first in a frame of a live run may be second in the next."""
+    poses = some_frames(scenario.poses3d, 1)
+    first, second = (skeleton_geometry(replace(poses, person_id=np.array([number])), 0).joint_rgb for number in (0, 1))
+    assert (first != second).any()
