@@ -71,7 +71,7 @@ def _camera(config: SnapshotConfig, rng: np.random.Generator) -> tuple[Camera, f
     width, height = config.size
     focal = max(config.size) * rng.uniform(0.65, 1.3)
     low, high = config.person_height
-    away = focal * _STATURE / np.exp(rng.uniform(np.log(low), np.log(high)))
+    away = focal * _STATURE / rng.uniform(low, high)
     target = np.array([*rng.normal(0, 0.12, 2), rng.uniform(0.6, 1.1)])
     # Mostly at the height of a tripod or a wall, now and then from the floor or from above.
     rise = rng.choice([rng.uniform(-0.1, 0.5), rng.uniform(0.4, 0.9), rng.uniform(-0.25, -0.05)], p=[0.65, 0.25, 0.1])
@@ -88,7 +88,7 @@ def _film(config: SnapshotConfig, rng: np.random.Generator) -> Film:
     noise = 10 ** rng.uniform(-2.7, -1.4)
     return Film(
         exposure_s=float(rng.uniform(0.2, 1.0) * _INTERVAL) if rng.random() < config.blurred else 0.0,
-        gain=float(rng.uniform(0.5, 1.2)),
+        gain=float(rng.uniform(0.6, 1.5)),
         read_noise=0.3 * noise,
         shot_noise=noise,
         defocus_px=float(rng.uniform(0.3, 1.5)) if rng.random() < config.blurred else 0.0,
