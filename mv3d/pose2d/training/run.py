@@ -20,7 +20,7 @@ from mv3d.pose2d.training.judging import judge
 from mv3d.pose2d.training.optimiser import RunningMean, clip, learning_rate, make_optimiser
 from mv3d.pose2d.training.pictures import Pictures
 from mv3d.pose2d.training.records import Records
-from mv3d.pose2d.training.trained_network import judged_fields, losses_of_stages, save_weights, start
+from mv3d.pose2d.training.trained_network import judged_fields, learnt_joints, losses_of_stages, save_weights, start
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -38,7 +38,7 @@ def train(config: TrainingConfig, progress: Progress = silent) -> Path:
     model, device = model_named(config.model), choose_device(config.device)
     torch.manual_seed(config.seed)
     network = start(model, config).to(device)
-    pictures = Pictures(config, model)
+    pictures = Pictures(config, model, learnt_joints(network, model, config.train))
     config.out.mkdir(parents=True, exist_ok=True)
     write_text(config.out / "settings.json", json.dumps(asdict(config), indent=1, default=str) + "\n")
     cache = cached_features(config, network, pictures, device, progress) if config.cached_variants else None

@@ -132,7 +132,9 @@ def _leg(
         pitch = rng.choice([0.0, rng.uniform(0.0, 0.9), rng.uniform(-0.4, 0.0)], p=[0.6, 0.28, 0.12])
         foot = _turn(_Z, yaw) @ _turn(_Y, pitch) @ _turn(_X, rng.normal(0, 0.06))
     else:
-        foot = shank @ _turn(_Y, rng.uniform(-0.3, 0.9)) @ _turn(_X, rng.normal(0, 0.15)) @ _turn(_Z, rng.normal(0, 0.1))
+        foot = (
+            shank @ _turn(_Y, rng.uniform(-0.3, 0.9)) @ _turn(_X, rng.normal(0, 0.15)) @ _turn(_Z, rng.normal(0, 0.1))
+        )
     return {f"{side}thigh": thigh, f"{side}shank": shank, f"{side}foot": foot}
 
 

@@ -113,7 +113,9 @@ def _places(count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
     """Where people stand on the floor, m: one about the middle, more in a ring that they may overlap in a picture."""
     first, reach = rng.uniform(0, 2 * np.pi), 0.0 if count == 1 else rng.uniform(0.45, 0.9)
     angles = first + 2 * np.pi * np.arange(count) / count
-    return [(float(reach * np.cos(a) + rng.normal(0, 0.1)), float(reach * np.sin(a) + rng.normal(0, 0.1))) for a in angles]
+    return [
+        (float(reach * np.cos(a) + rng.normal(0, 0.1)), float(reach * np.sin(a) + rng.normal(0, 0.1))) for a in angles
+    ]
 
 
 def _actors(human: Human, config: SnapshotConfig, count: int, rng: np.random.Generator) -> tuple[Actor, ...]:
