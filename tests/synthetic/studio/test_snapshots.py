@@ -50,7 +50,7 @@ def test_every_posture_is_drawn_and_made_of_rotations() -> None:
     for seed in range(40):
         segments, toes = random_segments(np.random.default_rng(seed), 1 / 30)
         R = np.stack(list(segments.values()))
-        assert R.shape == (11, 2, 3, 3)
+        assert R.shape == (13, 2, 3, 3)
         np.testing.assert_allclose(R @ np.swapaxes(R, -1, -2), np.broadcast_to(np.eye(3), R.shape), atol=1e-9)
         assert ((toes >= 0) & (toes < 1)).all()
     assert len(POSTURES) == 10
