@@ -132,8 +132,8 @@ def _keypoints(xy: np.ndarray, visible: np.ndarray, shape: tuple[int, ...]) -> t
     if visible.sum() < _LEAST_SEEN:
         flags[:] = 0
     rows = np.where(flags[:, None] > 0, np.nan_to_num(xy).round(_DIGITS), 0.0)
-    flat = [value for (x, y), flag in zip(rows.tolist(), flags.tolist(), strict=True) for value in (x, y, flag)]
-    return flat, int((flags > 0).sum())
+    flat = np.column_stack([rows, flags]).ravel()
+    return flat.tolist(), int((flags > 0).sum())
 
 
 def _outlines(mask: np.ndarray) -> list[list[float]]:

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from mv3d.commands.studio import synth_images
 from mv3d.data.skeletons import BODY_25
 from mv3d.errors import ConfigError, SessionError
+from mv3d.files.image_folder import read_image
 from mv3d.keypoint_pictures import PicturesConfig, render_pictures
 from mv3d.pose2d.training.annotations import read_annotated
 from mv3d.synthetic.studio.snapshots import SnapshotConfig
@@ -28,7 +28,7 @@ def test_the_training_reads_what_was_rendered(folder: Path) -> None:
     images = read_annotated(str(folder), BODY_25)
     assert len(images) == 5
     assert all(image.known.all() for image in images)
-    assert all(cv2.imread(str(image.path)).shape == (96, 96, 3) for image in images)
+    assert all(read_image(image.path).shape == (96, 96, 3) for image in images)
     xy = np.concatenate([image.xy for image in images])
     assert len(xy) >= 5
     assert np.isfinite(xy).mean() > 0.8

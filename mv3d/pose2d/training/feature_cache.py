@@ -14,6 +14,7 @@ from mv3d.files.progress import Progress
 from mv3d.files.writing import whole_file
 from mv3d.pose2d.networks.mobilenet_thin import MobilenetThin
 from mv3d.pose2d.training.config import TrainingConfig
+from mv3d.pose2d.training.optimiser import mixed
 from mv3d.pose2d.training.pictures import Choice, Pictures
 
 
@@ -57,7 +58,8 @@ def _fill(
     for first, (source, image) in enumerate(progress(images, len(images), "features of the trunk")):
         choices = [Choice(source, image, variant) for variant in range(each)]
         made = np.stack([pictures.picture(choice) for choice in choices[:: config.windows]])
-        features = trunk_features(network, made, device).cpu().numpy().astype(np.float16)
+        with mixed(config.precision, device):
+            features = trunk_features(network, made, device).cpu().to(torch.float16).numpy()
         for choice in choices:
             kept = pictures.window(choice).of(features[choice.variant // config.windows])
             if out is None:
@@ -78,7 +80,7 @@ def trunk_features(
 
 def _fingerprint(config: TrainingConfig, network: MobilenetThin, pictures: Pictures) -> str:
     digest = hashlib.sha256()
-    numbers = (config.seed, config.size, config.cached_variants, config.cached_window, config.windows)
+    numbers = (config.precision, config.seed, config.size, config.cached_variants, config.cached_window, config.windows)
     facts = [numbers, asdict(config.augmentation)]
     paths = [[str(image.path), image.xy.shape[0]] for source in pictures.sources for image in source]
     digest.update(json.dumps([facts, paths]).encode())
