@@ -40,6 +40,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "report": viewing.report,
     "rig": {"convert": rig.convert, "align": rig.align, "compare": rig.compare},
     "synth": studio.synth,
+    "synth-images": studio.synth_images,
     "models": {"list": pose2d.models_list, "add": pose2d.models_add},
     "eval": {"coco": pose2d.eval_coco},
     "version": chain.version,

@@ -31,6 +31,7 @@ _ROOM_OF_MODULE = {
             "calibration_check",
             "detection",
             "image_outputs",
+            "keypoint_pictures",
             "outputs",
             "pictures",
             "result",

@@ -69,3 +69,43 @@ def synth(
     )
     outputs = render_session(out, config, bvh, overwrite=overwrite, progress=settings.progress)
     return settings.unless_quiet([f"{name:<10}{path}" for name, path in outputs.items()])
+
+
+def synth_images(
+    out: tyro.conf.Positional[Path],
+    images: int = 1000,
+    size: tuple[int, int] = (480, 480),
+    person_height: tuple[float, float] = (100.0, 450.0),
+    people: int = 3,
+    barefoot: float = 0.35,
+    occluders: float = 0.3,
+    shots: int = 2,
+    seed: int = 0,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> Lines:
+    """Render pictures of people with exact keypoints in COCO's form, to train networks on; see docs/training.md.
+
+    Args:
+        out: folder for images/ and annotations.json.
+        images: how many.
+        size: width and height, px.
+        person_height: least and largest height of somebody who stands in the middle, px.
+        people: most in a picture; more than half have one.
+        barefoot: share of people without shoes.
+        occluders: share of rooms with boxes that stand near the people.
+        shots: pictures of each room, camera and group, in other postures.
+        seed: of everything random; pictures of another seed are good for validation.
+        overwrite: replace an earlier set.
+        quiet: no progress bars, no summary.
+    """
+    from mv3d.keypoint_pictures import PicturesConfig, render_pictures
+    from mv3d.synthetic.studio.snapshots import SnapshotConfig
+
+    if min(images, people, shots, *person_height) < 1 or min(size) < 16:
+        raise ConfigError("synth-images: counts and heights must be at least 1, --size at least 16 px")
+    settings = Settings(quiet=quiet)
+    content = SnapshotConfig(size, person_height, people, barefoot, occluders, shots=shots)
+    config = PicturesConfig(images, seed, content=content)
+    annotations = render_pictures(out, config, overwrite=overwrite, progress=settings.progress)
+    return settings.unless_quiet([f"annotations {annotations}"])

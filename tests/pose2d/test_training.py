@@ -20,9 +20,12 @@ from mv3d.pose2d.peaks import find_peaks
 from mv3d.pose2d.training.annotations import Annotated, joint_name, read_annotated, with_joints_between
 from mv3d.pose2d.training.augmentation import Placed, draw_placement, placed_joints, placed_picture
 from mv3d.pose2d.training.config import Augmentation, Optimisation, TrainingConfig
+from mv3d.pose2d.training.feature_cache import cached_features, trunk_features
 from mv3d.pose2d.training.judging import judge, pck_of_joints
+from mv3d.pose2d.training.pictures import Choice, Pictures
 from mv3d.pose2d.training.run import train
 from mv3d.pose2d.training.targets import make_targets
+from mv3d.pose2d.training.trained_network import start
 
 MODEL = MODELS["mv3d-body25"]
 SIZE = 176
@@ -204,6 +207,29 @@ def test_a_run_goes_on_as_if_it_had_not_stopped(drawn: Path, tmp_path: Path, tra
     (tmp_path / "parts" / "checkpoint.pt").write_bytes(b"PK")
     with pytest.raises(FormatError, match="not a checkpoint of this run"):
         train(config)
+
+
+def test_a_window_of_features_is_what_the_whole_has_there(drawn: Path, tmp_path: Path) -> None:
+    config = _config(drawn, tmp_path, cached_variants=2, cached_window=12, cached_windows=3)
+    model, everything = MODELS["mv3d-body25"], np.ones(25, bool)
+    part, whole = Pictures(config, model, everything), Pictures(replace(config, cached_window=0), model, everything)
+    network = start(model, config)
+    cache = cached_features(config, network, part, torch.device("cpu"), lambda items, total, title: items)
+    choices = [Choice(0, 0, variant) for variant in range(6)]
+    places = set()
+    for choice, features in zip(choices, cache.of(choices), strict=True):
+        same = replace(choice, variant=choice.variant // 3)
+        window = part.window(choice)
+        places.add((window.row, window.column))
+        expected = window.of(trunk_features(network, whole.picture(same)[None], torch.device("cpu")).numpy()[0])
+        # Half floats on disk.
+        np.testing.assert_allclose(features, expected, atol=2e-3 * np.abs(expected).max())
+        targets, weights = part.targets(choice)
+        np.testing.assert_array_equal(targets, window.of(whole.targets(same)[0]))
+        assert targets.shape[1:] == (12, 12)
+        assert 0 < weights.mean() < 1  # not where the head sees beyond the edge
+    assert len(places) > 2
+    assert train(config).is_file()
 
 
 def test_mixed_precision_and_stages_of_mobilenet_thin(drawn: Path, tmp_path: Path) -> None:

@@ -69,6 +69,9 @@ class TrainingConfig:
         train: all; stages leaves the trunk as it is; new trains only what the starting weights lack.
         cached_variants: keep the features of so many variants of each image on disk and train on those; 0 makes new
             ones all the time. Only where the trunk is not trained.
+        cached_window: side, in cells, of the squares of those features that are kept, most of them around a joint that
+            is learnt; 0 keeps all of them.
+        cached_windows: squares of each variant.
         size: side of the input px, a multiple of 8.
         precision: of the computations; bf16 and fp16 mix with fp32.
         device: auto or a torch device.
@@ -89,6 +92,8 @@ class TrainingConfig:
     validation_images: int = 200
     train: Literal["all", "stages", "new"] = "new"
     cached_variants: int = 0
+    cached_window: int = 0
+    cached_windows: int = 2
     size: int = 352
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     device: str = "auto"
@@ -106,3 +111,10 @@ class TrainingConfig:
             raise ValueError(f"size is {self.size}; a positive multiple of 8 is wanted")
         if self.cached_variants and self.train == "all":
             raise ValueError("cached_variants wants a trunk that stays as it is; train stages or new")
+        if self.cached_window < 0 or self.cached_windows < 1 or (self.cached_window and not self.cached_variants):
+            raise ValueError("cached_window is 0 or a number of cells with cached_variants; cached_windows at least 1")
+
+    @property
+    def windows(self) -> int:
+        """Squares of each variant; 1 where the whole of it is kept."""
+        return self.cached_windows if self.cached_window else 1

@@ -14,21 +14,22 @@ from mv3d.files.progress import Progress
 from mv3d.files.writing import whole_file
 from mv3d.pose2d.networks.mobilenet_thin import MobilenetThin
 from mv3d.pose2d.training.config import TrainingConfig
+from mv3d.pose2d.training.optimiser import mixed
 from mv3d.pose2d.training.pictures import Choice, Pictures
 
 
 class FeatureCache:
-    """Features of `cached_variants` pictures of every image, float16, in one file."""
+    """Features of so many pictures, or squares of pictures, of every image, float16, in one file."""
 
-    def __init__(self, path: Path, pictures: Pictures, variants: int) -> None:
-        self._variants = variants
+    def __init__(self, path: Path, pictures: Pictures, each: int) -> None:
+        self._each = each
         counts = [len(source) for source in pictures.sources]
         self._first = np.concatenate([[0], np.cumsum(counts)])
         self._features = np.load(path, mmap_mode="r")
 
     def of(self, choices: list[Choice]) -> Float[Tensor, "batch features h w"]:
         """The features of some pictures."""
-        rows = [(self._first[c.source] + c.image) * self._variants + c.variant for c in choices]
+        rows = [(self._first[c.source] + c.image) * self._each + c.variant for c in choices]
         return torch.from_numpy(np.stack([self._features[row] for row in rows])).float()
 
 
@@ -41,7 +42,7 @@ def cached_features(
         config.out.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as part:
             _fill(part, config, network, pictures, device, progress)
-    return FeatureCache(path, pictures, config.cached_variants)
+    return FeatureCache(path, pictures, config.cached_variants * config.windows)
 
 
 def _fill(
@@ -53,14 +54,17 @@ def _fill(
     progress: Progress,
 ) -> None:
     images = [(s, i) for s, source in enumerate(pictures.sources) for i in range(len(source))]
-    out = None
-    for row, (source, image) in enumerate(progress(images, len(images), "features of the trunk")):
-        made = [pictures.picture(Choice(source, image, v)) for v in range(config.cached_variants)]
-        features = trunk_features(network, np.stack(made), device).cpu().numpy().astype(np.float16)
-        if out is None:
-            shape = (len(images) * config.cached_variants, *features.shape[1:])
-            out = np.lib.format.open_memmap(path, "w+", np.float16, shape)
-        out[row * config.cached_variants : (row + 1) * config.cached_variants] = features
+    out, each = None, config.cached_variants * config.windows
+    for first, (source, image) in enumerate(progress(images, len(images), "features of the trunk")):
+        choices = [Choice(source, image, variant) for variant in range(each)]
+        made = np.stack([pictures.picture(choice) for choice in choices[:: config.windows]])
+        with mixed(config.precision, device):
+            features = trunk_features(network, made, device).cpu().to(torch.float16).numpy()
+        for choice in choices:
+            kept = pictures.window(choice).of(features[choice.variant // config.windows])
+            if out is None:
+                out = np.lib.format.open_memmap(path, "w+", np.float16, (len(images) * each, *kept.shape))
+            out[first * each + choice.variant] = kept
     assert out is not None
     out.flush()
 
@@ -76,7 +80,8 @@ def trunk_features(
 
 def _fingerprint(config: TrainingConfig, network: MobilenetThin, pictures: Pictures) -> str:
     digest = hashlib.sha256()
-    facts = [config.seed, config.size, config.cached_variants, asdict(config.augmentation)]
+    numbers = (config.precision, config.seed, config.size, config.cached_variants, config.cached_window, config.windows)
+    facts = [numbers, asdict(config.augmentation)]
     paths = [[str(image.path), image.xy.shape[0]] for source in pictures.sources for image in source]
     digest.update(json.dumps([facts, paths]).encode())
     for name, parameter in network.named_parameters():

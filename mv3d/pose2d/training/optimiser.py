@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from mv3d.pose2d.training.config import Optimisation
 
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
 
 def make_optimiser(network: nn.Module, config: Optimisation) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019) over what is trained; biases do not decay."""
@@ -50,3 +52,9 @@ class RunningMean:
 def clip(parameters: Iterable[nn.Parameter], largest: float) -> None:
     """Shorten the gradient to a norm."""
     nn.utils.clip_grad_norm_([p for p in parameters if p.grad is not None], largest)
+
+
+def mixed(precision: str, device: torch.device) -> torch.autocast:
+    """The context in which a network computes: in fp32, or mixed with bf16 or fp16."""
+    dtype = _DTYPES[precision]
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)

@@ -17,12 +17,10 @@ from mv3d.pose2d.training.checkpoint import load_checkpoint, save_checkpoint
 from mv3d.pose2d.training.config import TrainingConfig
 from mv3d.pose2d.training.feature_cache import FeatureCache, cached_features, trunk_features
 from mv3d.pose2d.training.judging import judge
-from mv3d.pose2d.training.optimiser import RunningMean, clip, learning_rate, make_optimiser
+from mv3d.pose2d.training.optimiser import RunningMean, clip, learning_rate, make_optimiser, mixed
 from mv3d.pose2d.training.pictures import Pictures
 from mv3d.pose2d.training.records import Records
-from mv3d.pose2d.training.trained_network import judged_fields, losses_of_stages, save_weights, start
-
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+from mv3d.pose2d.training.trained_network import judged_fields, learnt_joints, losses_of_stages, save_weights, start
 
 
 def train(config: TrainingConfig, progress: Progress = silent) -> Path:
@@ -38,7 +36,7 @@ def train(config: TrainingConfig, progress: Progress = silent) -> Path:
     model, device = model_named(config.model), choose_device(config.device)
     torch.manual_seed(config.seed)
     network = start(model, config).to(device)
-    pictures = Pictures(config, model)
+    pictures = Pictures(config, model, learnt_joints(network, model, config.train))
     config.out.mkdir(parents=True, exist_ok=True)
     write_text(config.out / "settings.json", json.dumps(asdict(config), indent=1, default=str) + "\n")
     cache = cached_features(config, network, pictures, device, progress) if config.cached_variants else None
@@ -90,7 +88,7 @@ class _Run:
         """What the trunk says of the pictures, with gradients where it is trained."""
         if self._config.train == "all":
             x = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).float()
-            with self._mixed():
+            with mixed(self._config.precision, self._device):
                 return self._network.features(x)
         return trunk_features(self._network, images, self._device)
 
@@ -101,7 +99,7 @@ class _Run:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         targets, weights = (torch.from_numpy(a).to(self._device) for a in (targets, weights))
-        with self._mixed():
+        with mixed(self._config.precision, self._device):
             losses = losses_of_stages(self._network, features, targets, weights * self._judged)
         loss = torch.stack(losses).sum()
         self._optimiser.zero_grad(set_to_none=True)
@@ -129,7 +127,3 @@ class _Run:
         figures = judge(detector, self._validation)
         write_text(self._config.out / "judgement.json", json.dumps(figures, indent=1) + "\n")
         return {name: value for name, value in figures.items() if name in ("AP", "PCK")}
-
-    def _mixed(self) -> torch.autocast:
-        dtype = _DTYPES[self._config.precision]
-        return torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -82,6 +82,11 @@ def judged_fields(network: MobilenetThin, train: str) -> Float[Tensor, "fields 1
     """1 for the channels whose loss counts: all, or those of what is trained where the trunk stays as it is."""
     own = torch.tensor(network.own_fields, dtype=torch.float32)[:, None, None]
     return torch.ones_like(own) if train == "all" else own
+
+
+def learnt_joints(network: MobilenetThin, model: Model, train: str) -> Bool[np.ndarray, " joint"]:
+    """The joints whose heatmaps are judged."""
+    return judged_fields(network, train)[: len(model.skeleton), 0, 0].numpy() > 0
 
 
 def losses_of_stages(

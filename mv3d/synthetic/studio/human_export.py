@@ -163,7 +163,8 @@ def _skin_points(vertices: np.ndarray, mesh: BaseMesh, masks: np.ndarray) -> dic
         found[f"{side}Ear"] = [int(_best(near + sign * vertices[:, 1], ear))]
         low = own & body & (vertices[:, 2] < floor + 0.06)
         letter = side.lower()
-        for name, toe, way in (("BigToe", "1-3", [1, 0]), ("SmallToe", "5-4", [0.7, 0.7 * sign])):
+        # Far enough sideways that the little toe wins over the fourth, which is longer.
+        for name, toe, way in (("BigToe", "1-3", [1, 0]), ("SmallToe", "5-4", [0.45, 0.9 * sign])):
             at = mesh.points[mesh.cubes[f"joint-{letter}-toe-{toe}"]].mean(0)
             # The cubes are those of the unshaped base; only which toe is asked of them.
             base = mesh.points[mesh.seen]
