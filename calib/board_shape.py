@@ -15,8 +15,6 @@ from calib.config import CalibrationConfig
 from calib.contradictions import judge_views
 from calib.joint import Joint, measure, solve_joint
 from calib.layout import lens_of
-from mv3d.data.lens import Fisheye
-from mv3d.geometry import fisheye, pinhole
 from mv3d.geometry.damping import Outcome
 
 # m; a movement of the corners that no longer matters: a hundredth of a pixel at a meter.
@@ -92,8 +90,7 @@ def _rows(bundle: Bundle) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     by_cam = np.empty((len(camera), 2, 3))
     for c in range(len(state.K)):
         mine, lens = camera == c, lens_of(layout, c, state.K[c], state.dist[c])
-        project = fisheye.project_with_jacobians if isinstance(lens, Fisheye) else pinhole.project_with_point_jacobian
-        by_cam[mine] = project(x_cam[mine], lens.K, lens.dist)[1]
+        by_cam[mine] = lens.equation_with_jacobian(x_cam[mine])[1]
     by_world = by_cam @ state.Rc[camera]
     residual = bundle.residuals()
     weight = np.repeat(views.inverse_sigma, counts)

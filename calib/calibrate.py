@@ -86,7 +86,7 @@ def _calibrated(
     fits = tuple(_fit_alone(observations, points, xy, c, lenses, config) for c in range(len(names)))
     turns = board_turns(observations.board)
     poses = _view_poses(fits)
-    told = frozenset(c for c, fit in enumerate(fits) if fit.focal_sd < WORST_FOCAL_SD * fit.lens.K[0, 0])
+    told = frozenset(c for c, fit in enumerate(fits) if fit.focal_sd < WORST_FOCAL_SD * fit.lens.focal)
     shifts = _shifts(observations, poses, turns, config)
 
     def fit(shifts: np.ndarray) -> tuple[Joint, Bundle, Outcome, np.ndarray]:

@@ -11,7 +11,8 @@ class LensConfig:
     """Which lens model each camera gets.
 
     Attributes:
-        model: auto (by held-out error), pinhole0, pinhole4, pinhole5, pinhole8, pinhole12, pinhole14 or fisheye.
+        model: auto (by held-out error), pinhole0, pinhole4, pinhole5, pinhole8, pinhole12, pinhole14,
+            double-sphere or fisheye.
         per_camera: models of single cameras by name, over `model`.
         candidates: what auto chooses from, simplest first.
         gain: relative fall of the held-out error that a richer model must bring.
@@ -20,7 +21,7 @@ class LensConfig:
 
     model: str = "auto"
     per_camera: dict[str, str] = field(default_factory=dict)
-    candidates: tuple[str, ...] = ("pinhole4", "pinhole5", "pinhole8", "fisheye")
+    candidates: tuple[str, ...] = ("pinhole4", "pinhole5", "pinhole8", "double-sphere", "fisheye")
     gain: float = 0.03
     prior: LensPrior = field(default_factory=LensPrior)
 

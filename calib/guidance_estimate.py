@@ -15,8 +15,9 @@ from calib.config import CalibrationConfig, TimeConfig
 from calib.covariance import uncertainty_of
 from calib.intrinsics import CameraFit, fit_camera
 from calib.joint import solve_joint
+from calib.lens_start import plain_lens
 from calib.observations import BoardObservations
-from calib.planar import board_poses, plain_lens
+from calib.planar import board_poses
 from calib.pose_graph import ViewPoses
 from calib.preparation import FEWEST_CORNERS, prepare_joint
 from mv3d.data.lens import Lens
@@ -60,7 +61,7 @@ def estimate_rig(observations: BoardObservations) -> RunningEstimate:
     alone = RunningEstimate.unknown(count)
     alone = RunningEstimate(
         tuple(fit.lens if fit else None for fit in fits),
-        np.array([fit.focal_sd / fit.lens.K[0, 0] if fit else np.inf for fit in fits]),
+        np.array([fit.focal_sd / fit.lens.focal if fit else np.inf for fit in fits]),
         alone.distances,
         alone.distances_sd,
     )
@@ -105,9 +106,7 @@ def _joined(observations: BoardObservations, fits: tuple[CameraFit, ...], alone:
     uncertainty = uncertainty_of(bundle, observations.cameras)
     if uncertainty is None:
         return alone
-    focal = [
-        uncertainty.sd(name, "fx") / lens.K[0, 0] for name, lens in zip(observations.cameras, joint.lenses, strict=True)
-    ]
+    focal = [uncertainty.focal_share(*each) for each in zip(observations.cameras, joint.lenses, strict=True)]
     return RunningEstimate(alone.lenses, np.array(focal), uncertainty.distances, uncertainty.distances_sd)
 
 
@@ -129,7 +128,7 @@ def view_tilts(
         if not seen.any():
             continue
         size = (int(sizes[c, 0]), int(sizes[c, 1]))
-        lens = lenses[c] or plain_lens(_USUAL_FOCAL * max(size), size, fisheye=False)
+        lens = lenses[c] or plain_lens(_USUAL_FOCAL * max(size), size, "pinhole4")
         R, t = board_poses(points, corners[None], lens, seen[None])
         sight = t[0] + R[0] @ points[seen].mean(0)
         face = -R[0, :, 2]

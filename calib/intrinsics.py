@@ -6,23 +6,26 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from calib.config import LensConfig, OutlierConfig
+from calib.layout import focal_sd
+from calib.lens_start import as_model
 from calib.planar import usable_views
 from calib.single_camera import (
     SingleCamera,
     SingleSolution,
     fit_from_scratch,
-    known_model,
     robust_sigma,
     solve_single,
-    widened,
 )
-from mv3d.data.lens import Lens
+from mv3d.data.lens import DoubleSphere, Fisheye, Lens, Pinhole
 from mv3d.errors import CalibrationError
 
 # With fewer views a held-out error says nothing, and a model with more than four coefficients has nothing to hold.
 _FEWEST_VIEWS_TO_CHOOSE = 8
 _FEWEST_VIEWS = 3
 _FOLDS = 4
+# With few views a wide lens must lower the error to this share of a pinhole's.
+_FAR_BETTER = 0.5
+_WIDE_MODELS = (Fisheye.kind, DoubleSphere.kind)
 # A gain counts that is larger than this many of its own standard deviations.
 _SURE = 2.5
 # Above this the focal length is a guess.
@@ -41,7 +44,7 @@ class CameraFit:
         excluded: frames that do not count, with the reason.
         noise_px: robust standard deviation of a coordinate.
         rms_px: root mean square of the kept corners' residuals (2D lengths).
-        focal_sd: of fx, px.
+        focal_sd: of the lens's focal length along x, px.
         held_out_px: held-out rms by model, where the model was chosen.
     """
 
@@ -94,7 +97,7 @@ def fit_camera(
     sigma = np.where(np.isfinite(sigma_px), sigma_px, np.nanmedian(sigma_px))[frames]
     problem = SingleCamera(points, xy[frames], sigma, size, config or LensConfig())
     fit = _fit_seen(problem, model, name, known, outliers or OutlierConfig())
-    check_focal(name, fit.focal_sd / fit.lens.K[0, 0], worst_focal_sd)
+    check_focal(name, fit.focal_sd / fit.lens.focal, worst_focal_sd)
     return _expanded(fit, frames, len(xy))
 
 
@@ -103,7 +106,7 @@ def _fit_seen(problem: SingleCamera, model: str, name: str, known: Lens | None, 
     _check_usable(name, keep, excluded, known)
     if known is not None:
         solved = solve_single(problem, known, keep, free=False)
-        return _finish(problem, known_model(known), solved, excluded, outliers, False, {})
+        return _finish(problem, known.model, solved, excluded, outliers, False, {})
     first = "pinhole4" if model == "auto" else model
     solved = fit_from_scratch(problem, first, keep)
     scores: dict[str, float] = {}
@@ -150,7 +153,7 @@ def _choose(problem: SingleCamera, solved: SingleSolution, keep: np.ndarray) -> 
     """The simplest model whose held-out error a richer one does not lower by a good share."""
     candidates = problem.config.candidates
     if keep.any(1).sum() < _FEWEST_VIEWS_TO_CHOOSE:
-        return candidates[0], {}
+        return _choose_of_few(problem, solved, keep), {}
     errors = {model: _held_out(problem, model, solved, keep) for model in candidates}
     scores = {model: float(np.sqrt(np.nanmean(error))) for model, error in errors.items()}
     best = candidates[0]
@@ -166,10 +169,12 @@ def _choose(problem: SingleCamera, solved: SingleSolution, keep: np.ndarray) -> 
 
 def _held_out(problem: SingleCamera, model: str, solved: SingleSolution, keep: np.ndarray) -> np.ndarray:
     """Mean square error px2 of each frame by a lens that was fitted without it; wrong corners count as five sigma."""
-    if model == "fisheye":
-        full = fit_from_scratch(problem, model, keep)
+    if isinstance(solved.lens, Pinhole) and model.startswith(Pinhole.kind):
+        full = solve_single(problem, as_model(solved.lens, model, 0.0), keep, poses=(solved.R, solved.t))
     else:
-        full = solve_single(problem, widened(solved.lens, model), keep, poses=(solved.R, solved.t))
+        full = fit_from_scratch(problem, model, keep)
+    if not np.isfinite(full.error).any():
+        return np.where(keep.any(1), float(max(problem.size)) ** 2, np.nan)
     cap = (5 * robust_sigma(full.error[keep & np.isfinite(full.error)])) ** 2
     frames = np.flatnonzero(keep.any(1))
     out = np.full(len(keep), np.nan)
@@ -179,10 +184,24 @@ def _held_out(problem: SingleCamera, model: str, solved: SingleSolution, keep: n
         test[frames[(np.arange(len(frames)) * 2 * _FOLDS // len(frames)) % _FOLDS == fold]] = True
         trained = solve_single(problem, full.lens, keep & ~test[:, None], poses=(full.R, full.t))
         tested = solve_single(problem, trained.lens, keep & test[:, None], free=False, poses=(full.R, full.t))
-        count = np.isfinite(tested.error).sum(1)
-        total = np.minimum(np.nan_to_num(tested.error) ** 2, cap).sum(1)
-        out = np.where(count > 0, total / np.maximum(count, 1), out)
+        out[test] = _mean_square(tested.error, keep, cap)[test]
     return out
+
+
+def _mean_square(error: np.ndarray, keep: np.ndarray, cap: float) -> np.ndarray:
+    """Of each frame's kept corners, px2; what the lens does not show at all counts as the cap."""
+    square = np.where(keep, np.minimum(np.nan_to_num(error, nan=np.inf) ** 2, cap), 0.0)
+    return square.sum(1) / np.maximum(keep.sum(1), 1)
+
+
+def _choose_of_few(problem: SingleCamera, solved: SingleSolution, keep: np.ndarray) -> str:
+    """The simplest model, unless a wide lens fits the same views by far better: more than its coefficients can feign."""
+    simplest, wide = problem.config.candidates[0], [m for m in problem.config.candidates if m in _WIDE_MODELS]
+    lost = float(max(problem.size)) ** 2
+    fits = {simplest: solved, **{model: fit_from_scratch(problem, model, keep) for model in wide}}
+    errors = {model: float(np.median(_mean_square(fit.error, keep, lost)[keep.any(1)])) for model, fit in fits.items()}
+    best = min(errors, key=lambda model: errors[model])
+    return best if errors[best] < _FAR_BETTER**2 * errors[simplest] else simplest
 
 
 def _finish(
@@ -206,12 +225,12 @@ def _finish(
         keep = np.isfinite(solved.error)
     error = solved.error[keep]
     covariance = solved.bundle.covariance() if free else np.zeros((4, 4))
-    focal_sd = float(np.sqrt(covariance[0, 0])) if covariance is not None else float("inf")
+    sd = focal_sd(solved.lens, covariance) if covariance is not None else float("inf")
     unknowns = solved.bundle.layout.free_count + 6 * len(solved.views.board_frames)
     freedom = max(2 * len(error) - unknowns, 1) / max(2 * len(error), 1)
     return CameraFit(
         solved.lens, model, solved.R, solved.t, keep, excluded, robust_sigma(error) / np.sqrt(freedom),
-        float(np.sqrt((error**2).mean())), focal_sd, scores,
+        float(np.sqrt((error**2).mean())), sd, scores,
     )  # fmt: skip
 
 

@@ -12,8 +12,7 @@ from calib.layout import lens_of, make_layout
 from calib.offset_statistics import offset_variances
 from calib.single_camera import robust_sigma
 from calib.views import Views, make_views
-from mv3d.data.lens import Fisheye, Lens
-from mv3d.geometry import fisheye, pinhole
+from mv3d.data.lens import Lens
 from mv3d.geometry.damping import Outcome
 
 # Weight of a view's offset falls where it lies far from its camera's mean, as under Student's t with this many degrees
@@ -253,6 +252,4 @@ def project_board(
 ) -> Float[np.ndarray, "frame corner 2"]:
     """Corners in camera c, px, of boards that lie at R, t in the world."""
     x_world = joint.points @ np.swapaxes(R, 1, 2) + t[:, None]
-    lens = joint.lenses[c]
-    project = fisheye.project if isinstance(lens, Fisheye) else pinhole.project
-    return project(x_world @ joint.R[c].T + joint.t[c], lens.K, lens.dist)
+    return joint.lenses[c].equation(x_world @ joint.R[c].T + joint.t[c])

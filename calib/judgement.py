@@ -44,7 +44,7 @@ def judge(observations: BoardObservations, result: CalibrationResult) -> Verdict
 def judge_lenses(observations: BoardObservations, result: LensResult) -> Verdict:
     """Hold lenses that were fitted one by one against this module's limits."""
     cameras = range(len(observations.cameras))
-    shares = [fit.focal_sd / fit.lens.K[0, 0] for fit in result.fits]
+    shares = [fit.focal_sd / fit.lens.focal for fit in result.fits]
     reasons = [
         *(_noise_reason(observations, result.residuals, c) for c in cameras),
         *(_focal_reason(camera.name, share) for camera, share in zip(result.cameras, shares, strict=True)),
@@ -69,14 +69,14 @@ def _focal_reasons(observations: BoardObservations, result: CalibrationResult) -
     if result.uncertainty is None:
         return [Reason("look at this", "The views do not tell every parameter; tilt the board more, near and far.")]
     uncertainty = result.uncertainty
-    reasons = [_focal_reason(c.name, uncertainty.sd(c.name, "fx") / c.lens.K[0, 0]) for c in result.rig]
+    reasons = [_focal_reason(c.name, uncertainty.focal_share(c.name, c.lens)) for c in result.rig]
     return [reason for reason in reasons if reason.level != "good"]
 
 
 def _focal_share(result: CalibrationResult, camera: int) -> float:
     """Standard deviation of a focal length as a share of it; infinite where it is not known."""
     found = result.rig[camera]
-    return result.uncertainty.sd(found.name, "fx") / found.lens.K[0, 0] if result.uncertainty else np.inf
+    return result.uncertainty.focal_share(found.name, found.lens) if result.uncertainty else np.inf
 
 
 def _focal_reason(name: str, share: float) -> Reason:

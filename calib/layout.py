@@ -5,15 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from mv3d.data.lens import Fisheye, Lens, Pinhole
-from mv3d.geometry.lens_kernels import FISHEYE, PINHOLE
+from mv3d.data.lens import LENSES, DoubleSphere, Lens, Pinhole
+from mv3d.geometry.lens_kernels import DOUBLE_SPHERE, FISHEYE, PINHOLE
 
 _DIST_NAMES = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "s1", "s2", "s3", "s4", "tau_x", "tau_y")
 # Standard deviation of the time between two lines of a rolling shutter: 1080 of them in a thirtieth of a second.
 _LINE_TIME_S = 3e-5
 _POSE_NAMES = ("rx", "ry", "rz", "tx", "ty", "tz")
 # The number of distortion coefficients of each lens model's name.
-LENS_MODELS = {**{f"pinhole{n}": n for n in (0, 4, 5, 8, 12, 14)}, "fisheye": 4}
+LENS_MODELS = {**{f"pinhole{n}": n for n in (0, 4, 5, 8, 12, 14)}, "double-sphere": 2, "fisheye": 4}
+_KINDS = {"pinhole": PINHOLE, "fisheye": FISHEYE, "double-sphere": DOUBLE_SPHERE}
+_KIND_NAMES = {number: name for name, number in _KINDS.items()}
+# Where the two parameters of double spheres lie: alpha of real lenses is 0.5 to 0.65, xi -0.3 to 0.6.
+_DOUBLE_SPHERE = np.array([0.0, 0.5])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Layout:
     """Order of the unknowns. A camera's block: fx fy cx cy, dist (count), rotation and translation, [line, offset].
 
     Attributes:
-        kinds: (camera,) pinhole or fisheye.
+        kinds: (camera,) pinhole, fisheye or double sphere, as the kernels number them.
         used: (camera,) number of distortion coefficients of each lens.
         count: room for coefficients: the largest of `used`.
         timed: whether line time and offset exist.
@@ -104,7 +108,7 @@ def make_layout(
     """
     prior = prior or LensPrior()
     used = np.array([len(lens.dist) for lens in lenses], np.int64)
-    kinds = np.array([FISHEYE if isinstance(lens, Fisheye) else PINHOLE for lens in lenses], np.int64)
+    kinds = np.array([_KINDS[lens.kind] for lens in lenses], np.int64)
     count = int(used.max(initial=0))
     size = 10 + count + (2 if timed else 0)
     owner = np.full((len(lenses), size), -1, np.int64)
@@ -136,6 +140,8 @@ def _priors(
         mean[c, 2:4], sd[c, 2:4] = (sizes[c] - 1) / 2, prior.center * sizes[c, 0]
         mean[c, 4 : 4 + len(lens.dist)] = 0.0
         sd[c, 4 : 4 + len(lens.dist)] = prior.radial
+        if isinstance(lens, DoubleSphere):
+            mean[c, 4:6] = _DOUBLE_SPHERE
         if isinstance(lens, Pinhole):
             small = [j for j in (2, 3, 8, 9, 10, 11, 12, 13) if j < len(lens.dist)]
             sd[c, [4 + j for j in small]] = prior.tangential
@@ -153,5 +159,13 @@ def block_of(layout: Layout, camera: int) -> slice:
 def lens_of(layout: Layout, camera: int, K: Float[np.ndarray, "4"], dist: Float[np.ndarray, " count"]) -> Lens:
     """A camera's lens from its unknowns."""
     matrix = np.array([[K[0], 0, K[2]], [0, K[1], K[3]], [0, 0, 1]])
-    kind = Fisheye if layout.kinds[camera] == FISHEYE else Pinhole
-    return kind(matrix, dist[: layout.used[camera]])
+    return LENSES[_KIND_NAMES[int(layout.kinds[camera])]](matrix, dist[: layout.used[camera]])
+
+
+def focal_sd(lens: Lens, covariance: Float[np.ndarray, "n n"]) -> float:
+    """Standard deviation of `lens.focal`, px, from the covariance of fx, fy, cx, cy, dist and whatever follows."""
+    slope = np.zeros(len(covariance))
+    slope[0] = lens.focal / lens.K[0, 0]
+    if isinstance(lens, DoubleSphere):
+        slope[4] = -lens.focal / (1 + lens.dist[0])
+    return float(np.sqrt(max(slope @ covariance @ slope, 0.0)))

@@ -1,8 +1,5 @@
-"""Starts from single views of a flat board: homographies, focal length, board poses. None of it ever gives up.
+"""Starts from single views of a flat board: which views show one, homographies, board poses. None of it ever gives up.
 
-The focal length is found by trial: for each of a list of focal lengths the corners become directions, every view's
-homography to the board gives a pose, and the pose that reprojects best tells the focal length. That needs no view to be
-well placed, works for a fisheye too, and cannot run into a negative square as closed forms do.
 Source of pose from homography: Zhang, A flexible new technique for camera calibration, PAMI 2000.
 """
 
@@ -10,19 +7,20 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from mv3d.data.lens import Fisheye, Lens, Pinhole
+from calib.smooth_map import fit_smooth_map
+from mv3d.data.lens import Lens, Pinhole
 from mv3d.geometry.rotations import nearest_rotation
 
-# Focal lengths that are tried, as shares of the image's width: from a 130 degree lens to a long telephoto.
-_FOCAL_SHARES = np.geomspace(0.25, 8.0, 31)
-_FISHEYE_SHARES = np.geomspace(0.15, 1.2, 22)
-# A fisheye's corner farther than this from the axis (rad) has no place on the plane of the homography.
-_WIDEST_ANGLE = 1.35
 # A view whose corners lie off their homography by more than this share of the board's extent shows no board.
 _WORST_MISFIT = 0.06
-_TRIAL_VIEWS = 40
+# A wide lens bends a near board by more; then a smooth map must fit it to this share, which chance corners never do.
+_WORST_BENT_MISFIT = 0.01
 # No detector tells corners apart on a smaller board.
 _SMALLEST_BOARD_PX = 10.0
+# A smooth map fits fewer corners whatever they are.
+_FEWEST_BENT = 16
+# A corner has a place on the plane across a direction up to 78 degrees from it.
+_LEAST_COSINE = 0.2
 
 
 def homographies(
@@ -102,6 +100,9 @@ def usable_views(
     # The sign of the Jacobian's determinant det(H) / w^3: a mirror image turns the board's corners the other way round.
     mirrored = np.linalg.det(H) * np.sign(w[:, 0, 0]) < 0
     for view in range(len(xy)):
+        if misfit[view] > _WORST_MISFIT and (bent := _bent_board(points[:, :2], xy[view])) is not None:
+            fits[view], mirrored[view] = bent
+            misfit[view] = _WORST_BENT_MISFIT
         extent = np.ptp(xy[view][fits[view]], axis=0).max() if fits[view].any() else 0.0
         if fits[view].sum() < 4 or misfit[view] > _WORST_MISFIT or extent < _SMALLEST_BOARD_PX:
             reasons[view] = "corners do not form the board"
@@ -111,54 +112,27 @@ def usable_views(
     return fits, reasons
 
 
-def start_lens(
-    points: Float[np.ndarray, "corner 3"],
-    xy: Float[np.ndarray, "view corner 2"],
-    size: tuple[int, int],
-    fisheye: bool,
-) -> tuple[Lens, float]:
-    """Lens without distortion that explains the views best, and its median reprojection error px."""
-    seen = np.all(np.isfinite(xy), axis=-1)
-    pick = np.argsort(-seen.sum(1), kind="stable")[: 4 * _TRIAL_VIEWS]
-    pick = pick[:: max(1, len(pick) // _TRIAL_VIEWS)]
-    width = float(max(size))
-    best: tuple[float, float] = (np.inf, width)
-    for share in _FISHEYE_SHARES if fisheye else _FOCAL_SHARES:
-        error = _trial(points, xy[pick], size, share * width, fisheye)
-        if error < best[0]:
-            best = (error, share * width)
-    return plain_lens(best[1], size, fisheye), best[0]
-
-
-def plain_lens(focal: float, size: tuple[int, int], fisheye: bool, coefficients: int = 4) -> Lens:
-    """A lens without distortion that looks through the middle of the image."""
-    K = np.array([[focal, 0, (size[0] - 1) / 2], [0, focal, (size[1] - 1) / 2], [0, 0, 1]])
-    return Fisheye(K, np.zeros(4)) if fisheye else Pinhole(K, np.zeros(coefficients))
-
-
-def _trial(points: np.ndarray, xy: np.ndarray, size: tuple[int, int], focal: float, fisheye: bool) -> float:
-    """Median over views of the rms reprojection error px with this focal length."""
-    lens = plain_lens(focal, size, fisheye, 0)
-    x_norm = (xy - (np.array(size) - 1) / 2) / focal
-    if fisheye:
-        theta = np.linalg.norm(x_norm, axis=-1, keepdims=True)
-        x_norm = x_norm * np.tan(np.minimum(theta, _WIDEST_ANGLE)) / np.maximum(theta, 1e-9)
-    seen = np.all(np.isfinite(x_norm), axis=-1)
-    # Each direction's error counts as it does in pixels: the plane stretches what lies far from the axis.
-    weight = np.where(seen, 1.0, 0.0)
-    if fisheye:
-        weight = weight / np.maximum(1.0 + np.nan_to_num(x_norm**2).sum(-1), 1.0) ** 2
-    R, t = poses_from_homographies(homographies(points[:, :2], np.nan_to_num(x_norm), weight))
-    x_cam = points @ np.swapaxes(R, 1, 2) + t[:, None]
-    error = np.linalg.norm(lens.project(x_cam) - xy, axis=-1)
-    return float(
-        np.median(np.sqrt(np.nanmean(np.where(seen, np.nan_to_num(error, nan=width_of(size)), np.nan) ** 2, 1)))
-    )
-
-
-def width_of(size: tuple[int, int]) -> float:
-    """The larger side of an image: the error of a corner that is not in the image at all."""
-    return float(max(size))
+def _bent_board(
+    points: np.ndarray, xy: np.ndarray
+) -> tuple[Bool[np.ndarray, " corner"], bool] | None:
+    """Corners of a board that a lens bends much, and whether it is mirrored; None if no smooth map fits them."""
+    fits = np.all(np.isfinite(xy), axis=-1)
+    if fits.sum() < _FEWEST_BENT:
+        return None
+    extent = float(np.ptp(xy[fits], axis=0).max())
+    for _ in range(3):
+        bent = fit_smooth_map(points[fits], xy[fits])
+        error = np.where(np.isfinite(xy).all(-1), np.linalg.norm(bent(points) - xy, axis=-1), np.inf)
+        median = float(np.median(error[fits]))
+        kept = error < 4.0 * max(3.0 * median, 0.004 * extent)
+        if (kept == fits).all() or kept.sum() < _FEWEST_BENT:
+            break
+        fits = kept
+    if not (len(bent.powers) and median < _WORST_BENT_MISFIT * extent):
+        return None
+    centred = points[fits] - points[fits].mean(0)
+    affine = np.linalg.lstsq(centred, xy[fits] - xy[fits].mean(0), rcond=None)[0]
+    return fits, bool(np.linalg.det(affine) < 0)
 
 
 def poses_from_homographies(
@@ -169,6 +143,27 @@ def poses_from_homographies(
     H = H * (scale * np.where(H[:, 2, 2] < 0, -1.0, 1.0))[:, None, None]
     R = np.stack([H[:, :, 0], H[:, :, 1], np.cross(H[:, :, 0], H[:, :, 1])], axis=-1)
     return nearest_rotation(R), H[:, :, 2]
+
+
+def facing(
+    ray: Float[np.ndarray, "view corner 3"], seen: Bool[np.ndarray, "view corner"], lens: Lens
+) -> Float[np.ndarray, "view 3 3"]:
+    """Rotations that turn the middle of each view's directions onto +z: a wide lens sees boards beside and behind it.
+
+    Those of a pinhole, which sees nothing there, and of views without a direction are none.
+    """
+    out = np.tile(np.eye(3), (len(ray), 1, 1))
+    if isinstance(lens, Pinhole):
+        return out
+    middle = np.where(seen[..., None], ray, 0.0).sum(1)
+    length = np.linalg.norm(middle, axis=-1)
+    for view in np.flatnonzero(length > 1e-9):
+        x, y, z = middle[view] / length[view]
+        # Around (y, -x, 0); straight behind any axis does.
+        aside = float(np.hypot(x, y))
+        axis = np.array([y / aside, -x / aside, 0.0]) if aside > 1e-9 else np.array([1.0, 0.0, 0.0])
+        out[view] = cv2.Rodrigues(axis * np.arctan2(aside, z))[0]
+    return out
 
 
 def board_poses(
@@ -183,12 +178,14 @@ def board_poses(
     """
     R, t = np.full((len(xy), 3, 3), np.nan), np.full((len(xy), 3), np.nan)
     flat = points * [1.0, 1.0, 0.0]  # a bent board is flat enough for a start
+    ray = lens.unproject(xy)
+    turn = facing(ray, keep & np.isfinite(ray).all(-1), lens)
+    ray = ray @ np.swapaxes(turn, 1, 2)
     for view in range(len(xy)):
-        ray = lens.unproject(xy[view])
-        use = keep[view] & (ray[:, 2] > 0.2)
+        use = keep[view] & (ray[view, :, 2] > _LEAST_COSINE)
         if use.sum() < 4:
             continue
-        x_norm = ray[use, :2] / ray[use, 2:]
+        x_norm = ray[view, use, :2] / ray[view, use, 2:]
         try:
             found, rotation, translation, _ = cv2.solvePnPGeneric(
                 flat[use], x_norm, np.eye(3), np.zeros(0), flags=cv2.SOLVEPNP_IPPE
@@ -200,4 +197,5 @@ def board_poses(
     in_front = np.einsum("vi,ci->vc", R[:, 2], points) + t[:, 2:] > 0
     ok = np.where(keep, in_front, True).all(1) & np.all(np.isfinite(t), axis=1)
     R[~ok], t[~ok] = np.nan, np.nan
-    return R, t
+    back = np.swapaxes(turn, 1, 2)
+    return back @ R, np.einsum("vij,vj->vi", back, t)

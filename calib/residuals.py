@@ -7,8 +7,6 @@ from jaxtyping import Float
 
 from calib.layout import Layout, lens_of
 from calib.views import Views
-from mv3d.geometry import fisheye, pinhole
-from mv3d.geometry.lens_kernels import FISHEYE
 
 if TYPE_CHECKING:
     from calib.bundle import BundleState
@@ -25,8 +23,7 @@ def residuals_px(
     for c in range(len(state.K)):
         mine = camera == c
         lens = lens_of(layout, c, state.K[c], state.dist[c])
-        project = fisheye.project if layout.kinds[c] == FISHEYE else pinhole.project
-        out[mine] = project(x_world[mine] @ state.Rc[c].T + state.tc[c], lens.K, lens.dist)
+        out[mine] = lens.equation(x_world[mine] @ state.Rc[c].T + state.tc[c])
     z, motion = views.z, views.motion
     tau = np.repeat(state.s, counts) + state.extra[camera, 0] * (z[1] - middle_line[camera])
     out += (tau * (motion[:2] - tau * motion[2:]) - z).T

@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from calib.intrinsics import CameraFit
+from calib.layout import focal_sd
+from mv3d.data.lens import Lens
 from mv3d.data.rig import Rig
 
 
@@ -51,6 +53,11 @@ class Uncertainty:
         size = len(self.parameters)
         i = self.cameras.index(camera) * size + self.parameters.index(parameter)
         return float(np.sqrt(max(self.covariance[i, i], 0.0)))
+
+    def focal_share(self, camera: str, lens: Lens) -> float:
+        """Standard deviation of a camera's focal length as a share of it."""
+        at, size = self.cameras.index(camera) * len(self.parameters), len(self.parameters)
+        return focal_sd(lens, self.covariance[at : at + size, at : at + size]) / lens.focal
 
 
 @dataclass(frozen=True, slots=True, eq=False)

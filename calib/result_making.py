@@ -61,7 +61,7 @@ def make_result(
     )
     if uncertainty is not None:
         for c, name in enumerate(names):
-            check_focal(name, uncertainty.sd(name, "fx") / joint.lenses[c].K[0, 0])
+            check_focal(name, uncertainty.focal_share(name, joint.lenses[c]))
     residuals, offsets = _in_their_frames(joint, bundle, sources, shifts * step)
     time = _time_estimate(joint, bundle, uncertainty, offsets, shifts, joint.mean - shifts * step, names, config)
     found = _excluded(joint, fits, sources, names)

@@ -7,10 +7,11 @@ from jaxtyping import Float
 
 from calib.bundle import Bundle, solve_bundle, start_state
 from calib.config import LensConfig
-from calib.layout import LENS_MODELS, lens_of, make_layout
-from calib.planar import board_poses, start_lens
+from calib.layout import lens_of, make_layout
+from calib.lens_start import start_lens
+from calib.planar import board_poses
 from calib.views import Views, make_views
-from mv3d.data.lens import Fisheye, Lens, Pinhole
+from mv3d.data.lens import Lens
 
 # The first fit meets wrong corners: a tighter loss holds them off better.
 _START_HUBER = 1.5
@@ -39,21 +40,6 @@ class SingleSolution:
     error: np.ndarray
 
 
-def known_model(lens: Lens) -> str:
-    """Name of a lens's model."""
-    return "fisheye" if isinstance(lens, Fisheye) else f"pinhole{len(lens.dist)}"
-
-
-def widened(lens: Lens, model: str) -> Lens:
-    """The same lens as another model of its kind, with more or fewer coefficients."""
-    if model == "fisheye":
-        return lens if isinstance(lens, Fisheye) else Fisheye(lens.K, np.zeros(4))
-    dist = np.zeros(LENS_MODELS[model])
-    n = min(len(dist), len(lens.dist))
-    dist[:n] = lens.dist[:n]
-    return Pinhole(lens.K, dist)
-
-
 def robust_sigma(error: Float[np.ndarray, " n"]) -> float:
     """Standard deviation of a coordinate from lengths of 2D residuals, by their median: sigma sqrt(2 ln 2)."""
     return float(np.median(error) / np.sqrt(2 * np.log(2))) if len(error) else float("nan")
@@ -61,10 +47,8 @@ def robust_sigma(error: Float[np.ndarray, " n"]) -> float:
 
 def fit_from_scratch(problem: SingleCamera, model: str, keep: np.ndarray) -> SingleSolution:
     """A fit that needs no start: focal length by trial, then with two coefficients, then all."""
-    lens, _ = start_lens(
-        problem.points, np.where(keep[..., None], problem.xy, np.nan)[keep.any(1)], problem.size, model == "fisheye"
-    )
-    lens = lens if model == "fisheye" else widened(lens, model)
+    kept = np.where(keep[..., None], problem.xy, np.nan)[keep.any(1)]
+    lens, _ = start_lens(problem.points, kept, problem.size, model)
     solved = solve_single(problem, lens, keep, only_focal=True)
     # Poses may have sat in the wrong one of a plane's two minima while the lens was wrong.
     solved = solve_single(problem, solved.lens, keep, only_focal=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from mv3d import export
 from mv3d.config import Config
 from mv3d.data.camera import Camera
-from mv3d.data.lens import Fisheye, Pinhole
+from mv3d.data.lens import DoubleSphere, Fisheye, Pinhole
 from mv3d.data.motion import Armature, Motion
 from mv3d.data.poses import FILLED, MEASURED, MISSING, Poses2D, Poses3D
 from mv3d.data.rig import Rig
@@ -36,6 +36,7 @@ __all__ = [
     "Armature",
     "Camera",
     "Config",
+    "DoubleSphere",
     "Fisheye",
     "Motion",
     "Mv3dError",

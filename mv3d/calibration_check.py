@@ -14,14 +14,10 @@ from calib.recheck import Recheck, compare_rigs
 from calib.result import Uncertainty
 from calib.sampling import observe_session
 from mv3d.data.intrinsics import Intrinsics
-from mv3d.data.lens import Fisheye
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
 from mv3d.errors import CalibrationError, FormatError, SessionError
 from mv3d.files.progress import Progress, silent
-
-# As in conventions: a fisheye has four coefficients, a pinhole is named by their number.
-_FISHEYE = "fisheye"
 
 
 def check_session(
@@ -63,7 +59,7 @@ def check_session(
     if old_sd is None or any(a.size != b.size for a, b in zip(rig, resized, strict=True)):
         new, old_sd = calibrate_rig(observations, config, known_lenses=known), None
     else:
-        models = {c.name: _FISHEYE if isinstance(c.lens, Fisheye) else f"pinhole{len(c.lens.dist)}" for c in rig}
+        models = {c.name: c.lens.model for c in rig}
         new = calibrate_rig(observations, replace(config, lens=replace(config.lens, per_camera=models)))
     if new.uncertainty is None:
         raise CalibrationError(

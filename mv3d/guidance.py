@@ -191,7 +191,7 @@ def _roll_between(first: VirtualCamera, second: VirtualCamera) -> float:
 
 def _source_scale(crop: VirtualCamera) -> float:
     """Source pixels per crop pixel, about the middle of the crop."""
-    return float(crop.camera.lens.K[0, 0] / crop.K[0, 0])
+    return float(crop.camera.lens.focal / crop.K[0, 0])
 
 
 def _fill(xy: np.ndarray, score: np.ndarray, detections: Detections, expected: np.ndarray, reach_px: float) -> None:

@@ -225,7 +225,7 @@ def _difference(old: Camera, new: Camera, reach: float, noise: _Noise | None) ->
         # Of images of other shapes only the poses compare.
         named = turn > _ALIKE or move > _ALIKE * reach
         return CameraDifference(old.name, turn, move, np.nan, np.nan, np.nan, None, named)
-    focal = [float(np.sqrt(camera.lens.K[0, 0] * camera.lens.K[1, 1])) for camera in (old, new)]
+    focal = [lens.focal * float(np.sqrt(lens.K[1, 1] / lens.K[0, 0])) for lens in (old.lens, new.lens)]
     centre = new.lens.K[:2, 2] - old.lens.K[:2, 2]
     seen = _seen_px(old, new, reach)
     sd, named = (None, seen > _ALIKE * old.size[0]) if noise is None else _in_sd(old, new, noise)

@@ -44,7 +44,8 @@ def calibrate(
     Args:
         session: the session folder.
         board: YAML file of the board, or name of a shipped one.
-        lens: auto, pinhole0, pinhole4, pinhole5, pinhole8, pinhole12, pinhole14 or fisheye, for all cameras.
+        lens: auto, pinhole0, pinhole4, pinhole5, pinhole8, pinhole12, pinhole14, double-sphere or fisheye, for all
+            cameras.
         lens_of: lens models of single cameras, over --lens, NAME=MODEL, given once per camera.
         known_lenses: cameras.yaml or lenses.yaml whose lenses are taken as they are; only the poses are calibrated.
         known_rig: cameras.yaml of cameras that are taken as they are; the others are calibrated into their world.

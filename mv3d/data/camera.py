@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mv3d.data.checks import frozen_array
-from mv3d.data.lens import Fisheye, Lens, Pinhole
+from mv3d.data.lens import Lens
 
 # A rotation read from a text file with six decimals is orthonormal to about 1e-6; a wrong one is off by far more.
 _ORTHONORMAL_TOLERANCE = 1e-4
@@ -24,7 +24,7 @@ class Camera:
     Attributes:
         name: unique in a rig; also the stem of its files, so it holds no path separator.
         size: (width, height) px of the images that the lens was calibrated for.
-        lens: Pinhole or Fisheye.
+        lens: Pinhole, Fisheye or DoubleSphere.
         R: rotation (3, 3), cam_from_world.
         t: translation (3,) m.
     """
@@ -41,7 +41,7 @@ class Camera:
         width, height = (int(n) for n in self.size)
         if not (0 < width <= _LARGEST_SIDE and 0 < height <= _LARGEST_SIDE):
             raise ValueError(f"camera {self.name}: image size {self.size} is not between 1 and {_LARGEST_SIDE} px")
-        if not isinstance(self.lens, Pinhole | Fisheye):
+        if not isinstance(self.lens, Lens):
             raise ValueError(f"camera {self.name}: {type(self.lens).__name__} is not a lens")
         R = frozen_array(f"R of camera {self.name}", self.R, (3, 3))
         if np.abs(R @ R.T - np.eye(3)).max() > _ORTHONORMAL_TOLERANCE or np.linalg.det(R) < 0:

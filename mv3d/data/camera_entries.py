@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from mv3d.data.lens import Fisheye, Lens, Pinhole
+from mv3d.data.lens import LENSES, Lens
 from mv3d.errors import CalibrationError
 
 FORMAT_VERSION = 1
@@ -16,7 +16,6 @@ FORMAT_VERSION = 1
 _LARGEST_FILE = 5_000_000
 # The longest list in a rig: 14 distortion coefficients.
 _LONGEST_ROW = 14
-_LENSES = {"pinhole": Pinhole, "fisheye": Fisheye}
 
 
 def read_entries(path: Path) -> list[Any]:
@@ -54,8 +53,7 @@ def write_entries(path: str | Path, convention: str, entries: Sequence[dict[str,
 
 def lens_entry(name: str, size: tuple[int, int], lens: Lens) -> dict[str, object]:
     """A camera's name, image size and lens as plain values."""
-    model = "pinhole" if isinstance(lens, Pinhole) else "fisheye"
-    fields = {"model": model, "K": lens.K.tolist(), "dist": lens.dist.tolist()}
+    fields = {"model": lens.kind, "K": lens.K.tolist(), "dist": lens.dist.tolist()}
     return {"name": name, "size": list(size), "lens": fields}
 
 
@@ -112,10 +110,10 @@ def _lens_from(entry: object, name: str) -> Lens:
     if not isinstance(entry, dict) or "K" not in entry:
         raise ValueError(f"camera {name}: lens needs model, K and dist")
     model = entry.get("model", "pinhole")
-    if not isinstance(model, str) or model not in _LENSES:
-        raise ValueError(f"camera {name}: lens model {_label(model)} is unknown; there are {', '.join(_LENSES)}")
+    if not isinstance(model, str) or model not in LENSES:
+        raise ValueError(f"camera {name}: lens model {_label(model)} is unknown; there are {', '.join(LENSES)}")
     K, dist = numbers(entry["K"], f"K of camera {name}"), numbers(entry.get("dist", []), f"dist of camera {name}")
     try:
-        return _LENSES[model](K, dist)
+        return LENSES[model](K, dist)
     except ValueError as error:
         raise ValueError(f"camera {name}: {error}") from error

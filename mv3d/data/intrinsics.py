@@ -18,7 +18,7 @@ class Intrinsics:
     Attributes:
         name: of the camera.
         size: (width, height) px of the images that the lens was calibrated for.
-        lens: Pinhole or Fisheye.
+        lens: Pinhole, Fisheye or DoubleSphere.
     """
 
     name: str

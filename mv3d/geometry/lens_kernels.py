@@ -5,13 +5,13 @@ frame, a lens gives the bent coordinates e = (e0, e1), before K, and
 
     by_point[3 r + k] = d e_r / d y_k        by_dist[count r + j] = d e_r / d dist_j
 
-The equations are those of `mv3d.geometry.pinhole` and `mv3d.geometry.fisheye`, against which these are tested.
+The equations are those of `mv3d.geometry.pinhole`, `fisheye` and `double_sphere`, against which these are tested.
 """
 
 import numpy as np
 from numba import njit
 
-PINHOLE, FISHEYE = 0, 1
+PINHOLE, FISHEYE, DOUBLE_SPHERE = 0, 1, 2
 # A pinhole shows nothing nearer to its own plane than this, m.
 _NEAREST = 1e-6
 
@@ -20,7 +20,8 @@ _NEAREST = 1e-6
 def bend(kind, dist, used, count, y, n, bent, by_point, by_dist):
     """Bent coordinates and derivatives of n points; `used` of `count` coefficients belong to the lens.
 
-    Returns False if a pinhole has a point on or behind its plane: then nothing is written.
+    Returns False where the lens has no such point (a pinhole on or behind its plane, a double sphere beyond its edge)
+    or no such parameters: then nothing is to be read.
     """
     for j in range(2 * count):
         for i in range(n):
@@ -28,6 +29,8 @@ def bend(kind, dist, used, count, y, n, bent, by_point, by_dist):
     if kind == FISHEYE:
         _bend_fisheye(dist, count, y, n, bent, by_point, by_dist)
         return True
+    if kind == DOUBLE_SPHERE:
+        return _bend_double_sphere(dist, count, y, n, bent, by_point, by_dist)
     nearest = 1.0
     for i in range(n):
         nearest = min(nearest, y[2, i])
@@ -177,3 +180,35 @@ def _bend_fisheye(k, count, y, n, bent, by_point, by_dist):
         for j in range(4):
             by_dist[j, i], by_dist[count + j, i] = c * power, s * power
             power *= t2
+
+
+@njit(cache=True, fastmath=True)
+def _bend_double_sphere(dist, count, y, n, bent, by_point, by_dist):
+    """xi, alpha; no point may lie beyond the edge, where two directions share a pixel."""
+    xi, alpha = dist[0], dist[1]
+    if not (-1.0 < xi < 1.0 and 0.0 <= alpha <= 1.0):
+        return False
+    w1 = alpha / (1 - alpha) if alpha <= 0.5 else (1 - alpha) / alpha
+    edge = -(w1 + xi) / np.sqrt(2 * w1 * xi + xi * xi + 1)
+    inside = True
+    for i in range(n):
+        x0, x1, z = y[0, i], y[1, i], y[2, i]
+        rr = x0 * x0 + x1 * x1
+        d1 = max(np.sqrt(rr + z * z), 1e-12)
+        inside = inside and z > edge * d1
+        s = xi * d1 + z
+        d2 = max(np.sqrt(rr + s * s), 1e-12)
+        depth = max(alpha * d2 + (1 - alpha) * s, 1e-12)
+        a, b = x0 / depth, x1 / depth
+        # D by x0 is x0 * across, by x1 is x1 * across, by z is along.
+        stretch = alpha * s / d2 + 1 - alpha
+        across = alpha / d2 + stretch * xi / d1
+        along = stretch * (xi * z / d1 + 1)
+        bent[0, i], bent[1, i] = a, b
+        by_point[0, i], by_point[1, i] = (1 - a * x0 * across) / depth, -a * x1 * across / depth
+        by_point[3, i], by_point[4, i] = -b * x0 * across / depth, (1 - b * x1 * across) / depth
+        by_point[2, i], by_point[5, i] = -a * along / depth, -b * along / depth
+        by_xi, by_alpha = stretch * d1 / depth, (d2 - s) / depth
+        by_dist[0, i], by_dist[count, i] = -a * by_xi, -b * by_xi
+        by_dist[1, i], by_dist[count + 1, i] = -a * by_alpha, -b * by_alpha
+    return inside

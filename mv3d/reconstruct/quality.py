@@ -104,7 +104,7 @@ def shifts(
         xyz = triangulate_frames(moved, replace(config, noise=replace(config.noise, rounds=1))).xyz
         for v, camera in enumerate(observations.rig):
             error = (xy[:, v] - camera.project(xyz))[:, chosen].reshape(-1, 2)
-            scale = _SHIFT_SCALE_PX * camera.lens.K[0, 0] / 1000
+            scale = _SHIFT_SCALE_PX * camera.lens.focal / 1000
             shift[v] += _OVER_RELAXATION * (_robust_mean(error, shift[v], scale) - shift[v])
     return shift
 

@@ -147,7 +147,7 @@ def miscalibrated(rig: Rig, error_px: float, rng: np.random.Generator) -> Rig:
     """
     cameras = []
     for camera in rig:
-        angle = error_px / camera.lens.K[0, 0]
+        angle = error_px / camera.lens.focal
         R = rotation_from_vector(rng.normal(0, angle, 3)) @ camera.R
         distance = float(np.linalg.norm(camera.center))
         center = camera.center + rng.normal(0, angle * distance, 3)

@@ -63,7 +63,7 @@ def ideal_view(camera: Camera, longest: int) -> IdealView:
     """
     shrunk = camera.resized(shrunk_size(camera.size, longest))
     low, high = _field(shrunk)
-    focal = float(shrunk.lens.K[0, 0])
+    focal = shrunk.lens.focal
     focal *= min(1.0, _MOST_GROWTH * max(shrunk.size) / float((high - low).max() * focal))
     size = tuple(max(int(n), 2) for n in np.ceil((high - low) * focal))
     K = np.array([[focal, 0, -low[0] * focal - 0.5], [0, focal, -low[1] * focal - 0.5], [0, 0, 1.0]])

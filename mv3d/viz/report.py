@@ -197,4 +197,4 @@ def _millimetres_per_pixel(rig: Rig, name: str, poses3d: Poses3D) -> float:
     if not poses3d.xyz.shape[1]:
         return float("nan")
     depth = rig[name].to_camera(poses3d.xyz[:, 0])[..., 2]
-    return 1000 * median_known(depth[depth > 0]) / float(rig[name].lens.K[0, 0])
+    return 1000 * median_known(depth[depth > 0]) / rig[name].lens.focal

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from calib.intrinsics import fit_camera
-from calib.planar import start_lens, usable_views
+from calib.lens_start import start_lens
+from calib.planar import usable_views
 from mv3d.data.lens import Fisheye, Lens, Pinhole
 from mv3d.data.rig import Rig
 from mv3d.errors import CalibrationError
@@ -35,7 +36,7 @@ def views(lens: Lens, frames: int = 40, noise: float = 0.2, distance: float = 1.
 def test_a_start_is_within_reach(lens: Lens) -> None:
     xy = views(lens, distance=5.0 if lens.K[0, 0] > 4000 else 1.3)
     xy = xy[np.isfinite(xy[..., 0]).any(1)]
-    start, _ = start_lens(POINTS, xy, SIZE, isinstance(lens, Fisheye))
+    start, _ = start_lens(POINTS, xy, SIZE, lens.model)
     # The list of trial focal lengths is spaced by 10 to 12 %, and distortion pulls a little.
     assert start.K[0, 0] == pytest.approx(lens.K[0, 0], rel=0.25)
 

@@ -151,7 +151,7 @@ class View:
         high = np.nanmax(xy, 0) + 6 if whole else np.array([width, height])
         box = np.array([low[0], min(high[0], width), low[1], min(high[1], height)]).astype(np.int64)
         # The coarsest copy whose texels are no larger than the samples.
-        sample = float(distance.min()) / (self.camera.lens.K[0, 0] * self.film.samples)
+        sample = float(distance.min()) / (self.camera.lens.focal * self.film.samples)
         texel = panel.size[0] / picture[0].shape[1]
         level = int(np.clip(np.floor(np.log2(max(sample / texel, 1.0))), 0, len(picture) - 1))
         poses = np.concatenate([R, place[..., None]], axis=-1)
