@@ -25,7 +25,10 @@ _FEWEST_VIEWS = 3
 _FOLDS = 4
 # With few views a wide lens must lower the error to this share of a pinhole's.
 _FAR_BETTER = 0.5
-_WIDE_MODELS = (Fisheye.kind, DoubleSphere.kind)
+_WIDE_MODELS = (DoubleSphere.kind, Fisheye.kind)
+# Where corners lie farther from the axis (rad) a pinhole that does not fit better than a wide lens is none: beyond the
+# corners, towards 90 degrees, its polynomial stands on nothing.
+_TOO_WIDE = 1.05
 # A gain counts that is larger than this many of its own standard deviations.
 _SURE = 2.5
 # Above this the focal length is a guess.
@@ -154,7 +157,8 @@ def _choose(problem: SingleCamera, solved: SingleSolution, keep: np.ndarray) -> 
     candidates = problem.config.candidates
     if keep.any(1).sum() < _FEWEST_VIEWS_TO_CHOOSE:
         return _choose_of_few(problem, solved, keep), {}
-    errors = {model: _held_out(problem, model, solved, keep) for model in candidates}
+    tried = {model: _held_out(problem, model, solved, keep) for model in candidates}
+    errors = {model: error for model, (error, _) in tried.items()}
     scores = {model: float(np.sqrt(np.nanmean(error))) for model, error in errors.items()}
     best = candidates[0]
     for model in candidates[1:]:
@@ -164,17 +168,28 @@ def _choose(problem: SingleCamera, solved: SingleSolution, keep: np.ndarray) -> 
         sure = gain.mean() > _SURE * gain.std() / np.sqrt(max(len(gain), 1))
         if sure and scores[model] < scores[best] * (1 - problem.config.gain):
             best = model
-    return best, scores
+    wide = min((model for model in candidates if model in _WIDE_MODELS), key=lambda m: scores[m], default=best)
+    alike = scores[wide] <= scores[best] * (1 + problem.config.gain)
+    return (wide if alike and _reach(tried[wide][1], problem, keep) > _TOO_WIDE else best), scores
 
 
-def _held_out(problem: SingleCamera, model: str, solved: SingleSolution, keep: np.ndarray) -> np.ndarray:
-    """Mean square error px2 of each frame by a lens that was fitted without it; wrong corners count as five sigma."""
+def _reach(lens: Lens, problem: SingleCamera, keep: np.ndarray) -> float:
+    """Largest angle from the axis of a corner, rad."""
+    z = lens.unproject(problem.xy[keep])[:, 2]
+    return float(np.arccos(np.clip(np.nanmin(z), -1, 1)))
+
+
+def _held_out(problem: SingleCamera, model: str, solved: SingleSolution, keep: np.ndarray) -> tuple[np.ndarray, Lens]:
+    """Mean square error px2 of each frame by a lens that was fitted without it, and the lens that was fitted to all.
+
+    Wrong corners count as five sigma.
+    """
     if isinstance(solved.lens, Pinhole) and model.startswith(Pinhole.kind):
         full = solve_single(problem, as_model(solved.lens, model, 0.0), keep, poses=(solved.R, solved.t))
     else:
         full = fit_from_scratch(problem, model, keep)
     if not np.isfinite(full.error).any():
-        return np.where(keep.any(1), float(max(problem.size)) ** 2, np.nan)
+        return np.where(keep.any(1), float(max(problem.size)) ** 2, np.nan), full.lens
     cap = (5 * robust_sigma(full.error[keep & np.isfinite(full.error)])) ** 2
     frames = np.flatnonzero(keep.any(1))
     out = np.full(len(keep), np.nan)
@@ -185,7 +200,7 @@ def _held_out(problem: SingleCamera, model: str, solved: SingleSolution, keep: n
         trained = solve_single(problem, full.lens, keep & ~test[:, None], poses=(full.R, full.t))
         tested = solve_single(problem, trained.lens, keep & test[:, None], free=False, poses=(full.R, full.t))
         out[test] = _mean_square(tested.error, keep, cap)[test]
-    return out
+    return out, full.lens
 
 
 def _mean_square(error: np.ndarray, keep: np.ndarray, cap: float) -> np.ndarray:
@@ -195,7 +210,7 @@ def _mean_square(error: np.ndarray, keep: np.ndarray, cap: float) -> np.ndarray:
 
 
 def _choose_of_few(problem: SingleCamera, solved: SingleSolution, keep: np.ndarray) -> str:
-    """The simplest model, unless a wide lens fits the same views by far better: more than its coefficients can feign."""
+    """The simplest model, unless a wide lens fits the same views by far better, more than coefficients can feign."""
     simplest, wide = problem.config.candidates[0], [m for m in problem.config.candidates if m in _WIDE_MODELS]
     lost = float(max(problem.size)) ** 2
     fits = {simplest: solved, **{model: fit_from_scratch(problem, model, keep) for model in wide}}

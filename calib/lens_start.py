@@ -2,8 +2,8 @@
 
 The focal length is found by trial: for each of a list of focal lengths the corners become directions, every view's
 homography to the board gives a pose, and the pose that reprojects best tells the focal length. That needs no view to be
-well placed, works for lenses that see more than half a sphere too, and cannot run into a negative square as closed forms
-do.
+well placed, works for lenses that see more than half a sphere too, and cannot run into a negative square as closed
+forms do.
 """
 
 import numpy as np
@@ -54,8 +54,11 @@ def plain_lens(focal: float, size: tuple[int, int], model: str) -> Pinhole | Fis
 
 
 def as_model(lens: Lens, model: str, reach: float) -> Lens:
-    """The same lens as another model, as well as that can: a pinhole with more or fewer coefficients, or a fisheye
-    whose curve from angle to radius a double sphere follows up to `reach` rad."""
+    """The same lens as another model, as well as that can.
+
+    A pinhole gets more or fewer coefficients; a double sphere follows a fisheye's curve from angle to radius up to
+    `reach` rad. Other changes are a ValueError.
+    """
     if model == lens.model:
         return lens
     if model == DoubleSphere.kind and isinstance(lens, Fisheye):

@@ -7,18 +7,13 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from calib.smooth_map import fit_smooth_map
 from mv3d.data.lens import Lens, Pinhole
 from mv3d.geometry.rotations import nearest_rotation
 
 # A view whose corners lie off their homography by more than this share of the board's extent shows no board.
 _WORST_MISFIT = 0.06
-# A wide lens bends a near board by more; then a smooth map must fit it to this share, which chance corners never do.
-_WORST_BENT_MISFIT = 0.01
 # No detector tells corners apart on a smaller board.
 _SMALLEST_BOARD_PX = 10.0
-# A smooth map fits fewer corners whatever they are.
-_FEWEST_BENT = 16
 # A corner has a place on the plane across a direction up to 78 degrees from it.
 _LEAST_COSINE = 0.2
 
@@ -100,9 +95,6 @@ def usable_views(
     # The sign of the Jacobian's determinant det(H) / w^3: a mirror image turns the board's corners the other way round.
     mirrored = np.linalg.det(H) * np.sign(w[:, 0, 0]) < 0
     for view in range(len(xy)):
-        if misfit[view] > _WORST_MISFIT and (bent := _bent_board(points[:, :2], xy[view])) is not None:
-            fits[view], mirrored[view] = bent
-            misfit[view] = _WORST_BENT_MISFIT
         extent = np.ptp(xy[view][fits[view]], axis=0).max() if fits[view].any() else 0.0
         if fits[view].sum() < 4 or misfit[view] > _WORST_MISFIT or extent < _SMALLEST_BOARD_PX:
             reasons[view] = "corners do not form the board"
@@ -110,29 +102,6 @@ def usable_views(
             reasons[view] = "board seen mirrored"
     fits[list(reasons)] = False
     return fits, reasons
-
-
-def _bent_board(
-    points: np.ndarray, xy: np.ndarray
-) -> tuple[Bool[np.ndarray, " corner"], bool] | None:
-    """Corners of a board that a lens bends much, and whether it is mirrored; None if no smooth map fits them."""
-    fits = np.all(np.isfinite(xy), axis=-1)
-    if fits.sum() < _FEWEST_BENT:
-        return None
-    extent = float(np.ptp(xy[fits], axis=0).max())
-    for _ in range(3):
-        bent = fit_smooth_map(points[fits], xy[fits])
-        error = np.where(np.isfinite(xy).all(-1), np.linalg.norm(bent(points) - xy, axis=-1), np.inf)
-        median = float(np.median(error[fits]))
-        kept = error < 4.0 * max(3.0 * median, 0.004 * extent)
-        if (kept == fits).all() or kept.sum() < _FEWEST_BENT:
-            break
-        fits = kept
-    if not (len(bent.powers) and median < _WORST_BENT_MISFIT * extent):
-        return None
-    centred = points[fits] - points[fits].mean(0)
-    affine = np.linalg.lstsq(centred, xy[fits] - xy[fits].mean(0), rcond=None)[0]
-    return fits, bool(np.linalg.det(affine) < 0)
 
 
 def poses_from_homographies(

@@ -91,8 +91,12 @@ def _lens(entry: dict[str, object]) -> Lens:
 
 
 def write_aniposelib(rig: Rig, path: str | Path) -> None:
-    """Write a TOML rig in metres; numbers keep all their digits."""
-    tables = [_table(f"cam_{i}", camera) for i, camera in enumerate(rig)]
+    """Write a TOML rig in metres; numbers keep all their digits.
+
+    Raises:
+        FormatError: a lens that aniposelib does not know.
+    """
+    tables = [_table(f"cam_{i}", _checked(camera, 14, "aniposelib")) for i, camera in enumerate(rig)]
     write_text(path, "\n".join([*tables, '[metadata]\nadjusted = false\nerror = 0.0\nunits = "m"\n']))
 
 
@@ -133,7 +137,8 @@ def write_caliscope(rig: Rig, path: str | Path) -> None:
 
 
 def _checked(camera: Camera, most: int, program: str) -> Camera:
-    if isinstance(camera.lens, Pinhole) and np.any(camera.lens.dist[most:]):
+    fits = isinstance(camera.lens, Fisheye) or (isinstance(camera.lens, Pinhole) and not camera.lens.dist[most:].any())
+    if not fits:
         raise FormatError(
             f"camera {camera.name}: {program} knows pinholes with up to {most} coefficients and fisheyes with 4;"
             f" calibrate with --lens pinhole{most}"

@@ -15,7 +15,7 @@ from mv3d.errors import CalibrationError, FormatError
 from mv3d.files.rig_entries import image_size, make_camera, numbers, read_limited
 from mv3d.files.staging import written_together
 from mv3d.files.writing import write_text
-from mv3d.geometry.rotations import rotation_from_vector, vector_from_rotation
+from mv3d.geometry.quaternions import rotation_of_quaternion, steady_quaternions
 
 UNITS = "m"
 FILES = ("cameras.txt", "images.txt")
@@ -91,23 +91,10 @@ def _names(files: list[str]) -> list[str]:
 
 def _camera(name: str, image: list[str], row: list[str], metres_per_unit: float) -> Camera:
     pose = numbers(image[1:8], "pose", 7)
-    R = _from_quaternion(pose[:4])
-    return make_camera(name, image_size(numbers(row[2:4], "size", 2)), _lens(row), R, pose[4:] * metres_per_unit)
-
-
-def _from_quaternion(q: np.ndarray) -> np.ndarray:
-    """Rotation of a quaternion (w, x, y, z), which files hold with few digits and so not of length one."""
-    length = np.linalg.norm(q[1:])
-    if not np.linalg.norm(q) > _LEAST_QUATERNION:
+    if not np.linalg.norm(pose[:4]) > _LEAST_QUATERNION:
         raise ValueError("its quaternion is zero")
-    half = np.arctan2(length, q[0])
-    return rotation_from_vector(q[1:] * (2 * half / length if length else 0.0))
-
-
-def _to_quaternion(R: np.ndarray) -> np.ndarray:
-    vector = vector_from_rotation(R)
-    half = 0.5 * np.linalg.norm(vector)
-    return np.append(np.cos(half), 0.5 * vector * np.sinc(half / np.pi))
+    R = rotation_of_quaternion(pose[[1, 2, 3, 0]])
+    return make_camera(name, image_size(numbers(row[2:4], "size", 2)), _lens(row), R, pose[4:] * metres_per_unit)
 
 
 def _lens(row: list[str]) -> Lens:
@@ -137,7 +124,7 @@ def write_colmap(rig: Rig, folder: str | Path) -> None:
     for i, camera in enumerate(rig, 1):
         model, values = _model(camera)
         cameras.append(f"{i} {model} {camera.size[0]} {camera.size[1]} {_written(values)}")
-        pose = np.concatenate([_to_quaternion(camera.R), camera.t])
+        pose = np.concatenate([np.roll(steady_quaternions(camera.R[None])[0], 1), camera.t])
         images += [f"{i} {_written(pose)} {i} {camera.name}/image.png", ""]
     with written_together(folder) as staged:
         for name, lines in (*zip(FILES, (cameras, images), strict=True), ("points3D.txt", ["# no points"])):
@@ -152,7 +139,7 @@ def _model(camera: Camera) -> tuple[str, np.ndarray]:
     K, dist = camera.lens.K, camera.lens.dist
     fisheye = isinstance(camera.lens, Fisheye)
     used = int(np.flatnonzero(dist).max(initial=-1)) + 1
-    if K[0, 1] or used > 8:
+    if K[0, 1] or used > 8 or not isinstance(camera.lens, Pinhole | Fisheye):
         raise FormatError(
             f"camera {camera.name}: COLMAP knows pinholes with up to eight coefficients and no skew, and fisheyes with"
             " four; calibrate with --lens pinhole8"

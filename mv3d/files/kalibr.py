@@ -1,7 +1,8 @@
 """Kalibr's camera chains: camchain.yaml.
 
-cam0, cam1, ...: camera_model (pinhole), intrinsics [fu, fv, pu, pv], distortion_model (radtan: k1 k2 p1 p2,
-equidistant: k1..k4, none), resolution, rostopic, and T_cn_cnm1, which takes points of the camera before to this one's.
+cam0, cam1, ...: camera_model (pinhole with intrinsics [fu, fv, pu, pv], ds with [xi, alpha, fu, fv, pu, pv]),
+distortion_model (radtan: k1 k2 p1 p2, equidistant: k1..k4, none, which alone goes with ds), resolution, rostopic, and
+T_cn_cnm1, which takes points of the camera before to this one's.
 With T_cam_imu in every camera (camchain-imucam.yaml) the IMU's frame is the world, else the first camera's.
 """
 
@@ -12,7 +13,7 @@ import numpy as np
 import yaml
 
 from mv3d.data.camera import Camera
-from mv3d.data.lens import Fisheye, Lens, Pinhole
+from mv3d.data.lens import DoubleSphere, Fisheye, Lens, Pinhole
 from mv3d.data.rig import Rig
 from mv3d.errors import CalibrationError, FormatError
 from mv3d.files.natural import natural_key
@@ -84,11 +85,18 @@ def _camera(name: str, entry: dict[str, Any], pose: np.ndarray, metres_per_unit:
 
 
 def _lens(entry: dict[str, Any]) -> Lens:
-    if entry["camera_model"] != "pinhole":
-        raise ValueError(f"camera_model {str(entry['camera_model'])[:40]} is not read; calibrate with pinhole models")
-    fu, fv, pu, pv = numbers(entry["intrinsics"], "intrinsics", 4).ravel()
+    kind, model = str(entry["camera_model"]), str(entry.get("distortion_model", "none"))
+    if kind not in ("pinhole", "ds"):
+        raise ValueError(
+            f"camera_model {kind[:40]} is not read; there are pinhole and ds: calibrate with pinhole-radtan,"
+            " pinhole-equi or ds-none"
+        )
+    *own, fu, fv, pu, pv = numbers(entry["intrinsics"], "intrinsics", 4 if kind == "pinhole" else 6).ravel()
     K = np.array([[fu, 0, pu], [0, fv, pv], [0, 0, 1]])
-    model = str(entry.get("distortion_model", "none"))
+    if kind == "ds":
+        if model != "none":
+            raise ValueError(f"distortion_model {model[:40]} does not go with ds; calibrate with ds-none")
+        return DoubleSphere(K, np.array(own))
     if model not in _COUNTS:
         raise ValueError(f"distortion_model {model[:40]} is not read; there are {', '.join(_COUNTS)}")
     dist = numbers(entry.get("distortion_coeffs", []), "distortion_coeffs", _COUNTS[model] or None).ravel()
@@ -106,7 +114,6 @@ def write_kalibr(rig: Rig, path: str | Path) -> None:
         pose = np.eye(4)
         pose[:3, :3], pose[:3, 3] = camera.R, camera.t
         entry = {
-            "camera_model": "pinhole",
             **_lens_entry(camera),
             "resolution": list(camera.size),
             "rostopic": f"/{camera.name}/image_raw",
@@ -122,14 +129,23 @@ def _lens_entry(camera: Camera) -> dict[str, Any]:
     K, dist = camera.lens.K, camera.lens.dist
     if K[0, 1] or (isinstance(camera.lens, Pinhole) and np.any(dist[4:])):
         raise FormatError(
-            f"camera {camera.name}: Kalibr knows pinholes with four coefficients and no skew, and equidistant fisheyes;"
-            " calibrate with --lens pinhole4"
+            f"camera {camera.name}: Kalibr knows pinholes with four coefficients, equidistant fisheyes and double"
+            " spheres, all without skew; calibrate with --lens pinhole4"
         )
+    intrinsics = [float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])]
+    if isinstance(camera.lens, DoubleSphere):
+        return {
+            "camera_model": "ds",
+            "intrinsics": [*dist.tolist(), *intrinsics],
+            "distortion_model": "none",
+            "distortion_coeffs": [],
+        }
     fisheye = isinstance(camera.lens, Fisheye)
     padded = np.zeros(4)
     padded[: min(len(dist), 4)] = dist[:4]
     return {
-        "intrinsics": [float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])],
+        "camera_model": "pinhole",
+        "intrinsics": intrinsics,
         "distortion_model": "equidistant" if fisheye else "radtan",
         "distortion_coeffs": padded.tolist(),
     }

@@ -129,11 +129,17 @@ def write_opencv(rig: Rig, path: str | Path) -> None:
     """Write a file as OpenCV's multi-view calibration does, XML or YAML by its suffix, in metres, all digits.
 
     Raises:
-        FormatError: a name with a comma, which would be two.
+        FormatError: a name with a comma, which would be two, or a lens that OpenCV does not know.
     """
     odd = next((name for name in rig.names if "," in name), None)
     if odd is not None:
         raise FormatError(f"camera {odd!r}: OpenCV's file keeps commas between names; rename the camera")
+    strange = next((camera for camera in rig if not isinstance(camera.lens, Pinhole | Fisheye)), None)
+    if strange is not None:
+        raise FormatError(
+            f"camera {strange.name}: OpenCV knows pinholes and fisheyes, no {strange.lens.kind}; calibrate with --lens"
+            " fisheye"
+        )
     longest = max(4, *(len(camera.lens.dist) for camera in rig))
     dist = np.zeros((len(rig), longest))
     for row, camera in zip(dist, rig, strict=True):

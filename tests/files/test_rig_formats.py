@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mv3d.data.camera import Camera
-from mv3d.data.lens import Fisheye, Pinhole
+from mv3d.data.lens import DoubleSphere, Fisheye, Pinhole
 from mv3d.data.rig import Rig
 from mv3d.errors import CalibrationError, ConfigError, FormatError
 from mv3d.files.rigs import read_rig, write_rig
@@ -34,6 +34,11 @@ POINT = np.array([[0.3, -0.2, 1.1]])
 def fisheye_rig() -> Rig:
     lens = Fisheye(np.array([[333.3, 0, 640.1], [0, 334.4, 359.7], [0, 0, 1]]), np.array([0.05, -0.01, 1 / 700, 0]))
     return Rig((RIG[0], replace(RIG[1], lens=lens, size=(1280, 720)), *RIG.cameras[2:]))
+
+
+def double_sphere_rig() -> Rig:
+    lens = DoubleSphere(np.array([[333.3, 0, 640.1], [0, 334.4, 359.7], [0, 0, 1]]), np.array([-0.2 / 3, 0.57]))
+    return Rig((RIG[0], *fisheye_rig().cameras[1:2], replace(RIG[2], lens=lens, size=(1280, 720)), RIG[3]))
 
 
 def same(got: Rig, rig: Rig) -> None:
@@ -195,6 +200,55 @@ def test_a_lens_that_the_format_does_not_know_is_refused(tmp_path: Path, format:
     with pytest.raises(FormatError, match="cam03"):
         write_rig(Rig((*RIG.cameras[:2], odd)), tmp_path / WRITTEN[format], format)
     assert not (tmp_path / WRITTEN[format]).exists()
+
+
+@pytest.mark.parametrize("format", sorted({*WRITTEN, "aniposelib"} - {"kalibr"}))
+def test_a_double_sphere_is_refused_by_what_knows_none(tmp_path: Path, format: str) -> None:
+    camera = double_sphere_rig()[2]
+    target = tmp_path / WRITTEN.get(format, "rig.toml")
+    with pytest.raises(FormatError, match=f"{camera.name}.*calibrate with --lens"):
+        write_rig(Rig((RIG[0], camera)), target, format)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("name", ["camchain.yaml", "cameras.yaml"])
+def test_double_spheres_come_back_from_kalibr_and_our_own_file(tmp_path: Path, name: str) -> None:
+    rig = double_sphere_rig()
+    write_rig(rig, tmp_path / name, "kalibr" if name == "camchain.yaml" else "mv3d")
+    same(read_rig(tmp_path / name), rig)
+
+
+_DS = _CHAIN.replace("camera_model: pinhole", "camera_model: ds", 1).replace(
+    "intrinsics: [458.6, 457.3, 367.2, 248.4]", "intrinsics: [-0.18, 0.59, 258.6, 257.3, 367.2, 248.4]"
+)
+
+
+def test_a_double_sphere_of_kalibr(tmp_path: Path) -> None:
+    """As Kalibr's ds-none writes it: xi and alpha before the focal lengths, no distortion."""
+    path = tmp_path / "camchain.yaml"
+    path.write_text(_DS.replace("[-0.28, 0.07, 0.0002, 2.0e-05]", "[]").replace("radtan", "none", 1))
+    lens = read_rig(path)[0].lens
+    assert isinstance(lens, DoubleSphere)
+    np.testing.assert_array_equal(lens.dist, [-0.18, 0.59])
+    np.testing.assert_array_equal(lens.K, [[258.6, 0, 367.2], [0, 257.3, 248.4], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("chain", "message"),
+    [
+        (_DS, "camera cam0: distortion_model radtan does not go with ds; calibrate with ds-none"),
+        (_CHAIN.replace("pinhole", "omni", 1), "camera cam0: camera_model omni is not read; there are pinhole and ds"),
+        (_CHAIN.replace("pinhole", "eucm", 1), "camera cam0: camera_model eucm is not read; there are pinhole and ds"),
+        (_DS.replace("radtan", "none", 1).replace("0.59", "1.59"), "camera cam0: .* alpha in 0..1"),
+        (_CHAIN.replace("camera_model: pinhole", "camera_model: ds"), "cam0: intrinsics has 4 numbers, wanted 6"),
+    ],
+)
+def test_models_of_kalibr_that_are_not_read(tmp_path: Path, chain: str, message: str) -> None:
+    path = tmp_path / "camchain.yaml"
+    path.write_text(chain)
+    with pytest.raises(CalibrationError, match=message) as caught:
+        read_rig(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_names_that_a_format_cannot_hold(tmp_path: Path) -> None:

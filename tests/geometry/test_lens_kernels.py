@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mv3d.geometry import fisheye, pinhole
-from mv3d.geometry.lens_kernels import FISHEYE, PINHOLE, bend
+from mv3d.geometry import double_sphere, fisheye, pinhole
+from mv3d.geometry.lens_kernels import DOUBLE_SPHERE, FISHEYE, PINHOLE, bend
 
 DIST = np.array([-0.2, 0.1, 1e-3, -2e-3, 0.03, 0.02, -0.01, 0.004, 1e-3, -5e-4, 2e-3, 3e-4, 0.02, -0.015])
 K = np.eye(3)
@@ -43,3 +43,22 @@ def test_fisheye_agrees_with_the_reference_also_behind_the_camera() -> None:
 
 def test_pinhole_refuses_a_point_behind_it() -> None:
     assert not run(PINHOLE, DIST[:4], np.array([[0.0, 0, 1], [0, 0, -1]]), 4)[0]
+
+
+@pytest.mark.parametrize("dist", [np.array([-0.2, 0.58]), np.array([0.3, 0.45])], ids=str)
+def test_double_sphere_agrees_with_the_reference_also_behind_the_camera(dist: np.ndarray) -> None:
+    x_cam = np.random.default_rng(1).uniform([-1, -1, -0.3], [1, 1, 1], (20, 3))
+    ok, bent, by_point, by_dist = run(DOUBLE_SPHERE, dist, x_cam, 5)
+    image, by_cam, by_parameters = double_sphere.project_with_jacobians(x_cam, K, dist)
+    assert ok
+    np.testing.assert_allclose(bent, image, rtol=1e-11)
+    np.testing.assert_allclose(by_point, by_cam, rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(by_dist[..., :2], by_parameters[..., 4:], rtol=1e-9, atol=1e-11)
+    assert not by_dist[..., 2:].any()
+
+
+def test_double_sphere_refuses_what_it_cannot_show_and_cannot_be() -> None:
+    ahead, behind = np.array([[0.1, 0, 1.0]]), np.array([[0.1, 0, 1], [0.1, 0, -1.0]])
+    assert not run(DOUBLE_SPHERE, np.array([-0.2, 0.58]), behind, 2)[0]
+    for dist in ([-1.2, 0.5], [0.0, -0.1], [0.0, 1.1]):
+        assert not run(DOUBLE_SPHERE, np.array(dist), ahead, 2)[0]
