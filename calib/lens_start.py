@@ -86,8 +86,7 @@ def _double_sphere(lens: Fisheye, reach: float) -> DoubleSphere:
 def _trial(points: np.ndarray, xy: np.ndarray, lens: Lens, lost: float) -> float:
     """Median over views of the rms reprojection error px through this lens; a corner without a place costs `lost`."""
     ray = lens.unproject(xy)
-    seen = np.all(np.isfinite(xy), axis=-1)
-    known = np.isfinite(ray).all(-1)
+    seen, known = np.asarray(np.isfinite(xy).all(-1)), np.asarray(np.isfinite(ray).all(-1))
     turn = facing(ray, known, lens)
     turned = np.nan_to_num(ray @ np.swapaxes(turn, 1, 2), nan=-1.0)
     near = known & (turned[..., 2] > np.cos(_WIDEST_ANGLE))
