@@ -8,7 +8,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-consumers docs lint format clean
+.PHONY: help demo test test-consumers docs train-feet lint format clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -27,6 +27,13 @@ test-consumers: $(INSTALLED)  ## exports opened in Blender, OpenSim and the glTF
 docs: $(INSTALLED)  ## the documentation as a site, in site/
 	$(BIN)/python -m pip install --disable-pip-version-check -q $(PIP_FLAGS) -c constraints.txt -e ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+train-feet: $(INSTALLED)  ## a network with feet from rendered pictures, in runs/feet (ARGS=--optimisation.steps 8000)
+	test -f runs/studio/annotations.json || $(BIN)/mv3d synth-images runs/studio --images 1000 --seed 1 --person-height 150 450
+	test -f runs/other/annotations.json || $(BIN)/mv3d synth-images runs/other --images 200 --seed 2 --person-height 150 450
+	$(BIN)/python scripts/train_paf.py --data runs/studio --validation runs/other --out runs/feet --weights mobilenet_thin \
+		--cached-variants 3 --cached-window 24 --precision bf16 --judge-every 600 --optimisation.steps 3000 \
+		--optimisation.learning-rate 2e-3 --optimisation.warm-up 200 --optimisation.ema 0.998 $(ARGS)
 
 lint: $(INSTALLED)  ## linter, format and types without the tests
 	$(BIN)/ruff check .

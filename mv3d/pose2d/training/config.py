@@ -61,8 +61,8 @@ class TrainingConfig:
             COCO's form, with any keypoints that the file names.
         out: folder for checkpoints, the log and the weights.
         model: the network.
-        weights: what it starts from, a safetensors file; empty: the installed weights as far as they go, "none":
-            nothing.
+        weights: what it starts from, as far as it goes: a safetensors file or the name of a network; empty: the
+            installed weights, "none": nothing.
         mix: how often each folder is drawn from, in proportion; empty: all alike.
         validation: a folder as those of `data` to judge by; empty: none.
         validation_images: only its first so many images.

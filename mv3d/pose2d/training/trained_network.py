@@ -53,6 +53,8 @@ def can_be_trained(model: Model) -> bool:
 def _first_weights(model: Model, config: TrainingConfig) -> dict[str, Tensor]:
     if config.weights == "none":
         return {}
+    if config.weights in MODELS:
+        return dict(load_network(MODELS[config.weights]).state_dict())
     if config.weights:
         _, tensors = read_weights(Path(config.weights))
         return {name: torch.from_numpy(np.array(value, np.float32)) for name, value in tensors.items()}
