@@ -27,6 +27,7 @@ _NEAR_M = 0.05
 # Somebody who is further from everybody, in the median over joints, is nobody.
 _GHOST_M = 0.3
 _FPS = 30.0
+_CROWDED, _CROWDED_FRAMES = 300, 30
 
 
 def main() -> None:
@@ -45,6 +46,7 @@ def main() -> None:
         "| people | seed | near, online | near, reconstructed | mean mm | switches a minute | longest ghost, frames"
         " | step p50 ms | p95 ms |\n|---|---|---|---|---|---|---|---|---|"
     )
+    random, same = _crowded(rig)
     rows = []
     for people in arguments.people:
         for seed in range(arguments.seeds):
@@ -59,6 +61,26 @@ def main() -> None:
             )
             if arguments.json:
                 arguments.json.write_text(json.dumps({"results": rows}, indent=1))
+    print(f"\n{_CROWDED} detections in a frame: {1e3 * random:.0f} ms at random, {1e3 * same:.0f} ms all of one walker")
+
+
+def _crowded(rig: Rig) -> list[float]:
+    """Seconds of frames of 300 detections, by kind: at random, and the worst, all of one walker a few px apart."""
+    rng = np.random.default_rng(0)
+    walker = walking_crowd(rig, 1, _CROWDED_FRAMES, fps=_FPS, seed=0)
+    kinds = []
+    for same in (False, True):
+        tracker, seconds = PeopleTracker(rig, BODY_25, PeopleConfig(count=None)), []
+        for f in range(_CROWDED_FRAMES):
+            each = _CROWDED // len(rig)
+            xy = [rng.uniform(0, 1000, (each, 25, 2)) for _ in rig]
+            if same:
+                xy = [walker.poses[name].xy[f, 0] + rng.normal(0, 3, (each, 25, 2)) for name in rig.names]
+            start = time.thread_time()
+            tracker.step(xy, [np.isfinite(own[..., 0]) * 0.9 for own in xy], f / _FPS)
+            seconds.append(time.thread_time() - start)
+        kinds.append(max(seconds))
+    return kinds
 
 
 def _online(rig: Rig, crowd: Crowd) -> dict[str, float]:

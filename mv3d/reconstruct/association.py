@@ -16,6 +16,7 @@ from mv3d.data.rig import Rig
 from mv3d.geometry.triangulation import triangulate_robust
 from mv3d.reconstruct.middle import middle_of_body
 from mv3d.reconstruct.observations import Observations, observe
+from mv3d.reconstruct.people_kernels import pair_agreements
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class AssociationConfig:
             there; 0.5 m between frames at 30 frames/s is a sprinter's start.
         hold_s: a joint that was not seen for longer is no longer predicted; a person so lost is searched for anew.
         start_frames: in how many frames, spread over the recording, a first sight of the performer is sought.
+        most_starts: pairs of detections of a frame that are tried as the performer, those that meet best; bounds the
+            time of a frame in a crowd.
     """
 
     tolerance_m: float = 0.10
@@ -39,6 +42,7 @@ class AssociationConfig:
     leap_m: float = 0.5
     hold_s: float = 0.5
     start_frames: int = 16
+    most_starts: int = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +85,7 @@ def find_performer(
     if not starts:
         return None
     pooled = [observe(rig.subset([name]), xy[v][:, None], score[v][:, None]) for v, name in enumerate(rig.names)]
-    meetings = _meet_pairs(rig, pooled, starts, config)
+    meetings = _meet_pairs(rig, pooled, _best_starts(rig, pooled, starts, config), config)
     ranked = sorted((_join(rig, pooled, xyz, config) for xyz in meetings), key=lambda s: -s.support)
     best = [_refined(rig, xy, score, pooled, sighting, config) for sighting in ranked[:3]]
     best = [sighting for sighting in best if sum(d is not None for d in sighting.detections) >= 2]
@@ -132,6 +136,26 @@ def triangulate_chosen(
     one = observe(rig, xy[None], score[None])
     xyz = _triangulate(rig.centers, one.bearings[0], one.pixel_jacobians[0], one.score[0], config)
     return within_reach(xyz, config.reach_m)
+
+
+def _best_starts(
+    rig: Rig,
+    pooled: list[Observations],
+    starts: list[tuple[tuple[int, int], tuple[int, int]]],
+    config: AssociationConfig,
+) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """All starts, or where there are too many those whose rays meet in most joints."""
+    if len(starts) <= config.most_starts:
+        return starts
+    counts = np.array([len(observations.score) for observations in pooled])
+    first, view = np.cumsum(counts) - counts, np.repeat(np.arange(len(rig)), counts)
+    bearings, score = (
+        np.concatenate([getattr(observations, name)[:, 0] for observations in pooled]) for name in ("bearings", "score")
+    )
+    agreement, common = np.zeros((len(view),) * 2), np.zeros((len(view),) * 2, np.int64)
+    pair_agreements(config.tolerance_m, config.reach_m, rig.centers, bearings, score, view, agreement, common)
+    met = np.array([agreement[first[a] + i, first[b] + k] for (a, i), (b, k) in starts])
+    return [starts[s] for s in np.argsort(-met, kind="stable")[: config.most_starts]]
 
 
 def _meet_pairs(

@@ -41,6 +41,15 @@ class FrameRays:
         kept = {name: getattr(self, name)[index] for name in ("view", "number", "bearings", "jacobians", "score")}
         return replace(self, **kept)
 
+    def clearest(self, most: int) -> "FrameRays":
+        """Without those of a view beyond so many, the ones of the lowest scores."""
+        counts = np.bincount(self.view, minlength=1)
+        if counts.max() <= most:
+            return self
+        falling = np.lexsort((-self.score.sum(1), self.view))
+        place = np.arange(len(self)) - (np.cumsum(counts) - counts)[self.view[falling]]
+        return self.only(np.sort(falling[place < most]))
+
     def supports(
         self, xyz: Float[np.ndarray, "person joint 3"], tolerance: Float[np.ndarray, " person"]
     ) -> tuple[Float[np.ndarray, "person detection"], Float[np.ndarray, "person detection"]]:

@@ -6,7 +6,6 @@ they were seen for a while. People who were lost keep their number and bone leng
 come back.
 """
 
-import warnings
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,12 +15,13 @@ from jaxtyping import Float
 
 from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
+from mv3d.reconstruct.acquaintances import Acquaintances
 from mv3d.reconstruct.frame_rays import FrameRays, rays_of_frame
 from mv3d.reconstruct.ray_table import RayTable
 from mv3d.reconstruct.tracking import Expectation
 
-# Fewer joints do not tell one person from another, nor fewer bones.
-_FEWEST_JOINTS, _FEWEST_BONES = 3, 5
+# Fewer joints do not tell one person from another.
+_FEWEST_JOINTS = 3
 # Frames whose bone lengths are remembered.
 _REMEMBERED = 200
 # Somebody new gets a detection that suits an old acquaintance as well only if they are this much the better match.
@@ -49,6 +49,12 @@ class PeopleConfig:
         confirm_s: a new person counts from the first frame, once they were seen for so long.
         hold_s: how long a person who is not seen is expected where they would be by now.
         bone_tolerance: relative difference of bone lengths, rms, up to which somebody may be a person who was lost.
+        recognise_s: a new person who was seen for longer is nobody who was lost: by then their bones would have told.
+        most_detections: of a view and frame that are looked at, those of the highest scores; this and the next two
+            bound the time of a frame, whatever a detector gives.
+        most_people: who are followed at once.
+        most_tries: pairs of detections of a frame that are tried as a new person, the best first.
+        most_lost: people who were lost and would be known again, the last ones.
     """
 
     count: int | None = 1
@@ -63,6 +69,11 @@ class PeopleConfig:
     confirm_s: float = 0.2
     hold_s: float = 0.7
     bone_tolerance: float = 0.06
+    recognise_s: float = 1.0
+    most_detections: int = 100
+    most_people: int = 64
+    most_tries: int = 16
+    most_lost: int = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +100,7 @@ class _Track:
     seen_at: float
     seen_for: float = 0.0
     confirmed: bool = False
+    named: bool = False
     bones: deque[np.ndarray] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
 
@@ -100,7 +112,7 @@ class PeopleTracker:
         self._skeleton, self._config = skeleton, config
         self._table, self._centers = table or RayTable(rig), np.ascontiguousarray(rig.centers)
         self._tracks: list[_Track] = []
-        self._lost: list[_Track] = []
+        self._lost = Acquaintances(config.most_lost)
         self._next = 0
         self._renamed: dict[int, int] = {}
 
@@ -112,7 +124,7 @@ class PeopleTracker:
     @property
     def remembered(self) -> list[int]:
         """Of those who were lost and would be known again."""
-        return [track.person for track in self._lost]
+        return self._lost.numbers
 
     def take_renamed(self) -> dict[int, int]:
         """Numbers that turned out to be of people known before, new to old, since this was last asked."""
@@ -135,7 +147,7 @@ class PeopleTracker:
         Returns:
             Everybody who is seen by two views or more, confirmed or not.
         """
-        rays = rays_of_frame(self._table, self._centers, xy, score)
+        rays = rays_of_frame(self._table, self._centers, xy, score).clearest(self._config.most_detections)
         free = np.ones(len(rays), bool)
         out = self._followed(rays, free, time)
         out += self._newcomers(rays, free, time, [seen.xyz for seen in out])
@@ -174,10 +186,13 @@ class PeopleTracker:
         pairs, shares = left.meeting_pairs(
             config.tolerance_m / 2, config.reach_m, config.least_joints, config.pair_support
         )
-        unclaimed = np.ones(len(left), bool)
+        unclaimed, tries = np.ones(len(left), bool), 0
         for (d, e), share in zip(pairs.tolist(), shares, strict=True):
             if not (unclaimed[d] and unclaimed[e]):
                 continue
+            if tries == config.most_tries or len(self._tracks) >= config.most_people:
+                break
+            tries += 1
             own, xyz = self._joined(left, d, e, unclaimed)
             views = (own >= 0).sum()
             if views < 2 or (views == 2 and share < config.lone_pair_support):
@@ -211,9 +226,10 @@ class PeopleTracker:
         track.seen_for += min(time - track.seen_at, _LONGEST_STEP_S)
         track.seen_at = time
         track.bones.append(self._bone_lengths(xyz))
-        if not track.confirmed and track.seen_for >= self._config.confirm_s:
-            track.confirmed = True
+        track.confirmed |= track.seen_for >= self._config.confirm_s
+        if track.confirmed and not track.named:
             self._recognise(track)
+            track.named |= track.seen_for >= self._config.recognise_s
         return Seen(track.person, np.where(own >= 0, rays.number[own], -1), xyz, track.confirmed)
 
     def _bone_lengths(self, xyz: np.ndarray) -> np.ndarray:
@@ -227,32 +243,18 @@ class PeopleTracker:
             ):
                 self._tracks.remove(track)
                 if track.confirmed:
-                    self._lost.append(track)
+                    self._lost.add(track.person, track.bones)
 
     def _recognise(self, track: _Track) -> None:
         """Give a newcomer the number of the person who was lost and has the same bones, if only one has."""
-        distances = [_bone_difference(track.bones, lost.bones) for lost in self._lost]
-        if not distances:
-            return
-        order = np.argsort(distances)
-        best = distances[order[0]]
-        clear = len(order) == 1 or distances[order[1]] > 1.5 * best
-        if best < self._config.bone_tolerance and clear:
-            lost = self._lost.pop(int(order[0]))
+        lost = self._lost.recognised(track.bones, self._config.bone_tolerance)
+        if lost is not None:
             self._renamed[track.person] = lost.person
             track.person, track.bones = lost.person, deque([*lost.bones, *track.bones], _REMEMBERED)
+            track.named = True
 
 
 def _apart(xyz: np.ndarray, other: np.ndarray) -> float:
     distance = np.linalg.norm(xyz - other, axis=1)
     known = np.isfinite(distance)
     return float(np.median(distance[known])) if known.any() else np.inf
-
-
-def _bone_difference(lengths: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> float:
-    """Rms over bones of the relative difference of the usual lengths; infinite where too few bones are known."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # bones that were never seen
-        usual, other = (np.nanmedian(values, axis=0) for values in (lengths, others))
-    known = np.isfinite(usual / other) & (usual > 0)
-    return float(np.sqrt(np.mean(np.log(usual[known] / other[known]) ** 2))) if known.sum() >= _FEWEST_BONES else np.inf

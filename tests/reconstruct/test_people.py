@@ -10,12 +10,15 @@ from mv3d.data.poses import MISSING
 from mv3d.data.skeletons import BODY_25
 from mv3d.errors import ReconstructionError
 from mv3d.files.multiview import match_times
+from mv3d.reconstruct import association
+from mv3d.reconstruct.acquaintances import Acquaintances
 from mv3d.reconstruct.observations import observe
 from mv3d.reconstruct.people import PeopleConfig, PeopleTracker
 from mv3d.reconstruct.people_selection import track_people
 from mv3d.reconstruct.ray_table import RayTable
 from mv3d.reconstruct.views import reconstruct_views
 from mv3d.synthetic.crowd import Crowd, walking_crowd
+from mv3d.synthetic.faults import Faults
 from mv3d.synthetic.rigs import camera_ring
 
 RIG = camera_ring(5, radius=5.0, distortion=np.array([-0.12, 0.05, 3e-4, -3e-4]), seed=0)
@@ -126,12 +129,88 @@ def test_people_of_different_scenes_do_not_meet(crowd: Crowd):
     assert ghosts < 0.15 * 240
 
 
-def test_three_hundred_detections_are_worked_through():
+def sixty_times_the_same(frame: int, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """300 detections, 60 of one walker in each view, a few px apart: every pair of two views meets."""
+    rng = np.random.default_rng(seed)
+    walker = walking_crowd(RIG, 1, 10, fps=FPS, faults=Faults(noise_px=0.0, missing=0.0, wrong=0.0), seed=0)
+    xy = [walker.poses[name].xy[frame, 0] + rng.normal(0, 3, (60, 25, 2)) for name in RIG.names]
+    return xy, [np.where(np.isfinite(own[..., 0]), 0.9, 0.0) for own in xy]
+
+
+@pytest.fixture
+def tries(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one for every pair of detections that is tried as a new person."""
+    counted: list[int] = []
+    joined = PeopleTracker._joined
+
+    def counting(self: PeopleTracker, *arguments: object) -> tuple[np.ndarray, np.ndarray]:
+        counted.append(1)
+        return joined(self, *arguments)
+
+    monkeypatch.setattr(PeopleTracker, "_joined", counting)
+    return counted
+
+
+def test_three_hundred_detections_take_bounded_work(tries: list[int]):
+    config = PeopleConfig(count=None, most_people=8)
+    tracker = PeopleTracker(RIG, BODY_25, config)
+    for frame in range(3):
+        before = len(tries)
+        tracker.step(*sixty_times_the_same(frame, frame), frame / FPS)
+        # Without a limit there are 36000 pairs.
+        assert 0 < len(tries) - before <= config.most_tries
+        assert len(tracker.numbers) <= 8
+
+
+def test_of_a_view_the_clearest_detections_are_looked_at(crowd: Crowd):
+    """Noise of low scores beside everybody changes nothing once the limit leaves it out."""
+    config = PeopleConfig(count=None, most_detections=4)
+    alone, beside = PeopleTracker(RIG, BODY_25, config), PeopleTracker(RIG, BODY_25, config)
     rng = np.random.default_rng(0)
-    xy = [rng.uniform(0, 1000, (60, 25, 2)) for _ in range(5)]
-    score = [np.ones((60, 25)) for _ in range(5)]
-    tracker = PeopleTracker(RIG, BODY_25, PeopleConfig(count=None))
-    assert tracker.step(xy, score, 0.0) == []
+    for f, (xy, score) in enumerate(frames_of(crowd)[:20]):
+        if any(len(own) < 4 for own in xy):
+            continue
+        noisy = [np.concatenate([rng.uniform(0, 1000, (60, 25, 2)), own]) for own in xy]
+        faint = [np.concatenate([np.full((60, 25), 0.01), own]) for own in score]
+        for one, other in zip(alone.step(xy, score, f / FPS), beside.step(noisy, faint, f / FPS), strict=True):
+            assert one.person == other.person
+            np.testing.assert_array_equal(np.where(one.detections >= 0, one.detections + 60, -1), other.detections)
+
+
+def test_the_performer_among_three_hundred_detections(monkeypatch: pytest.MonkeyPatch):
+    starts: list[int] = []
+    meet = association._meet_pairs
+
+    def counting(rig, pooled, tried, config):
+        starts.append(len(tried))
+        return meet(rig, pooled, tried, config)
+
+    monkeypatch.setattr(association, "_meet_pairs", counting)
+    rng = np.random.default_rng(0)
+    walker = walking_crowd(RIG, 1, 10, fps=FPS, faults=Faults(noise_px=0.0, missing=0.0, wrong=0.0), seed=0)
+    xy = [np.concatenate([rng.uniform(0, 1000, (59, 25, 2)), walker.poses[n].xy[0]]) for n in RIG.names]
+    score = [np.where(np.isfinite(own[..., 0]), 0.9, 0.0) for own in xy]
+    found = association.find_performer(RIG, xy, score, association.AssociationConfig())
+    assert found is not None
+    assert found.detections == (59,) * 5
+    assert starts == [association.AssociationConfig().most_starts]
+
+
+def test_a_person_is_known_again_among_those_who_were_lost_last():
+    rng = np.random.default_rng(0)
+    bones = rng.uniform(0.2, 0.5, (3, 12))
+    lost = Acquaintances(2)
+    for person in range(3):
+        lost.add(person, [bones[person]] * 5)
+    assert lost.numbers == [1, 2]
+    assert lost.recognised([bones[0]] * 5, 0.06) is None
+    found = lost.recognised([1.02 * bones[1]] * 5, 0.06)
+    assert found is not None
+    assert found.person == 1
+    assert lost.numbers == [2]
+    lost.add(4, [1.01 * bones[2]] * 5)
+    # Two whose bones differ by less than the newcomer's do.
+    assert lost.recognised([1.04 * bones[2]] * 5, 0.06) is None
 
 
 def test_rays_of_the_table_are_those_of_the_lens():
