@@ -4,16 +4,17 @@ This is the one loop of the chain. It joins pose2d and reconstruct, so it lives 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
+from mv3d.close_looks import CloseLookConfig, look_closer
 from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
-from mv3d.pose2d.crops import VirtualCamera, make_crop, outline
+from mv3d.pose2d.crops import VirtualCamera, make_crop, outline, source_pixels_per_metre
 from mv3d.pose2d.detections import Detections
-from mv3d.pose2d.detector import Detector, ExpectingDetector
+from mv3d.pose2d.detector import Detector, ExpectingDetector, PeakDetector
 from mv3d.reconstruct.association import AssociationConfig, chosen_keypoints, find_performer, follow
 from mv3d.reconstruct.gravity import up_direction
 from mv3d.reconstruct.tracking import Expectation
@@ -47,6 +48,7 @@ class GuidanceConfig:
         margin_m: room left around the expected joints.
         settling_looks: extra looks at the first frame, each with a better idea of where the person is.
         fill_m: a joint that the person lacks takes a loose peak within this distance of where it is expected.
+        wrists: a closer look at the wrists.
     """
 
     person_px: int = 280
@@ -56,6 +58,7 @@ class GuidanceConfig:
     margin_m: float = 0.2
     settling_looks: int = 2
     fill_m: float = 0.2
+    wrists: CloseLookConfig = field(default_factory=CloseLookConfig)
 
     def __post_init__(self) -> None:
         if self.crop_px <= 0 or self.crop_px % 8:
@@ -103,9 +106,11 @@ class Guide:
         if predicted is None:
             return self._nothing()
         for _ in range(looks):
-            look, xyz = self._look_at(images, predicted)
+            look, xyz, crops = self._look_at(images, predicted)
             found = np.isfinite(xyz[:, 0])
             predicted = np.where(found[:, None], xyz, predicted)
+        if self._config.wrists.enabled and isinstance(self._estimator, PeakDetector):
+            look_closer(self._estimator, images, crops, predicted, look.xy, look.score, self._config.wrists)
         self._expected.update(xyz, time)
         self._measure_stature(xyz)
         return look
@@ -122,7 +127,10 @@ class Guide:
             return None
         return sighting.xyz
 
-    def _look_at(self, images: Sequence[np.ndarray | None], predicted: np.ndarray) -> tuple[Look, np.ndarray]:
+    def _look_at(
+        self, images: Sequence[np.ndarray | None], predicted: np.ndarray
+    ) -> tuple[Look, np.ndarray, list[VirtualCamera]]:
+        """What the views show about where the person is expected, the skeleton (joint, 3) by it, each view's crop."""
         crops = [self._crops(view, predicted) for view in range(len(self._rig))]
         if isinstance(self._estimator, ExpectingDetector):
             self._estimator.expect([camera.project(predicted) for camera in self._rig])
@@ -133,12 +141,12 @@ class Guide:
         people = _people(detections)
         sighting = follow(self._rig, *people, predicted, self._association)
         xy, score = chosen_keypoints(*people, sighting.detections)
-        per_metre = [crop[0].pixels_per_metre * _source_scale(crop[0]) for crop in crops]
+        per_metre = [source_pixels_per_metre(crop[0]) for crop in crops]
         for v, camera in enumerate(self._rig):
             _fill(xy[v], score[v], detections[v], camera.project(predicted), self._config.fill_m * per_metre[v])
         peaks = np.stack([d.peaks_xy for d in detections]), np.stack([d.peaks_score for d in detections])
         outlines = tuple(None if image is None else outline(crop[0]) for image, crop in zip(images, crops, strict=True))
-        return Look(xy, score, *peaks, outlines), sighting.xyz
+        return Look(xy, score, *peaks, outlines), sighting.xyz, [crop[0] for crop in crops]
 
     def _crops(self, view: int, predicted: np.ndarray) -> list[VirtualCamera]:
         config, camera = self._config, self._rig[view]
@@ -187,11 +195,6 @@ def _trunk(xyz: np.ndarray, skeleton: Skeleton) -> Float[np.ndarray, "3"] | None
 def _roll_between(first: VirtualCamera, second: VirtualCamera) -> float:
     """Angle (rad) between the image tops of two crops that look the same way."""
     return float(np.arccos(np.clip(first.R[1] @ second.R[1], -1, 1)))
-
-
-def _source_scale(crop: VirtualCamera) -> float:
-    """Source pixels per crop pixel, about the middle of the crop."""
-    return float(crop.camera.lens.focal / crop.K[0, 0])
 
 
 def _fill(xy: np.ndarray, score: np.ndarray, detections: Detections, expected: np.ndarray, reach_px: float) -> None:

@@ -106,6 +106,11 @@ def _usable_up(forward: np.ndarray, up: np.ndarray, camera: Camera) -> np.ndarra
     raise AssertionError("two perpendicular axes cannot both be along the line of sight")
 
 
+def source_pixels_per_metre(crop: VirtualCamera) -> float:
+    """Scale of the source image at the crop's target."""
+    return crop.pixels_per_metre * float(crop.camera.lens.focal) / crop.focal
+
+
 def to_source(crop: VirtualCamera, xy_crop: Float[np.ndarray, "*batch 2"]) -> Float[np.ndarray, "*batch 2"]:
     """Source px of crop px; NaN behind the source camera and for NaN."""
     middle = (crop.size - 1) / 2

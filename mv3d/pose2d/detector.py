@@ -42,3 +42,14 @@ class ExpectingDetector(Protocol):
     def expect(self, projections: Sequence[np.ndarray | None], /) -> None:
         """The last skeleton's joints (joint, 2) in each image of the next call, source px; NaN where unknown."""
         ...
+
+
+@runtime_checkable
+class PeakDetector(Detector, Protocol):
+    """A detector that also tells what it saw of single joints, where a crop shows part of a person."""
+
+    def peaks_in_crops(
+        self, images: Sequence[np.ndarray], crops: Sequence[VirtualCamera], /
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Candidates (crop, joint, candidate, 2) source px and scores in one crop of each image; NaN and 0 for none."""
+        ...

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from mv3d.data.skeleton import Skeleton
@@ -151,6 +151,28 @@ class PoseEstimator:
         nobody = no_detections(len(self.skeleton), self._candidates)
         return [next(decoded) if own else nobody for own in crops]
 
+    def peaks_in_crops(
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], crops: Sequence[VirtualCamera]
+    ) -> tuple[Float[np.ndarray, "crop joint candidate 2"], Float[np.ndarray, "crop joint candidate"]]:
+        """Candidates of every joint in one crop of each image, best first; nobody is put together from them.
+
+        Args:
+            images: BGR, each of its camera's size; one for each crop.
+            crops: all of one size.
+
+        Returns:
+            Source px, NaN for no candidate, and scores, 0 for none.
+        """
+        xy = np.full((len(crops), len(self.skeleton), self._candidates, 2), np.nan)
+        score = np.zeros(xy.shape[:-1])
+        if crops:
+            batch = np.stack([render(image, crop) for image, crop in zip(images, crops, strict=True)])
+            heatmaps = self._engine.maps(batch)[0].cpu().numpy()
+            for i, crop in enumerate(crops):
+                at, score[i] = self._best(self._peaks(heatmaps[i]))
+                xy[i] = to_source(crop, at)
+        return xy, score
+
     def _scales(self, images: Sequence[np.ndarray]) -> list[list[list[Fit]]]:
         """For each pass and each of its scales, where each image lies in the network's input."""
         sizes = [(image.shape[1], image.shape[0]) for image in images]
@@ -199,19 +221,27 @@ class PoseEstimator:
         return [out[i] for i in range(len(maps))]
 
     def _on_host(self, maps: ImageMaps) -> tuple[Peaks, People]:
-        model, config = self._model, self._config
+        model = self._model
         heatmaps, pafs = (m.cpu().numpy() for m in (maps.heatmaps, maps.pafs))
-        peaks = find_peaks(heatmaps[: len(self.skeleton)], config.peak_threshold, model.stride, model.cell_offset)
-        return peaks, assemble(peaks, pafs, model.layout, config, model.stride, model.cell_offset)
+        peaks = self._peaks(heatmaps)
+        return peaks, assemble(peaks, pafs, model.layout, self._config, model.stride, model.cell_offset)
 
-    def _detections(self, peaks: Peaks, people: People, to_source_px: ToSource) -> Detections:
-        joints = len(self.skeleton)
-        peaks_xy = np.full((joints, self._candidates, 2), np.nan)
-        peaks_score = np.zeros((joints, self._candidates))
+    def _peaks(self, heatmaps: np.ndarray) -> Peaks:
+        joints, threshold = heatmaps[: len(self.skeleton)], self._config.peak_threshold
+        return find_peaks(joints, threshold, self._model.stride, self._model.cell_offset)
+
+    def _best(self, peaks: Peaks) -> tuple[np.ndarray, np.ndarray]:
+        """As many candidates of each joint as are kept: network input px, NaN for none, and scores in 0 to 1."""
+        xy = np.full((len(self.skeleton), self._candidates, 2), np.nan)
+        score = np.zeros(xy.shape[:-1])
         n = min(self._candidates, peaks.xy.shape[1])
         real = np.arange(n) < peaks.count[:, None]
-        peaks_xy[:, :n] = np.where(real[..., None], peaks.xy[:, :n], np.nan)
-        peaks_score[:, :n] = np.where(real, np.clip(peaks.score[:, :n], 0, 1), 0)
+        xy[:, :n] = np.where(real[..., None], peaks.xy[:, :n], np.nan)
+        score[:, :n] = np.where(real, np.clip(peaks.score[:, :n], 0, 1), 0)
+        return xy, score
+
+    def _detections(self, peaks: Peaks, people: People, to_source_px: ToSource) -> Detections:
+        peaks_xy, peaks_score = self._best(peaks)
         xy = to_source_px(people.xy)
         score = np.where(np.isfinite(xy).all(-1), people.score, 0.0)
         return Detections(xy, score, people.person_score, to_source_px(peaks_xy), peaks_score)

@@ -9,7 +9,7 @@ from mv3d.data.skeleton import Skeleton
 from mv3d.data.skeletons import with_hands_and_face
 from mv3d.pose2d.crops import VirtualCamera
 from mv3d.pose2d.detections import Detections
-from mv3d.pose2d.detector import Detector
+from mv3d.pose2d.detector import Detector, PeakDetector
 from mv3d.pose2d.part_boxes import PartBox, face_box, hand_box
 from mv3d.pose2d.part_estimator import PartEstimator
 from mv3d.pose2d.preprocess import as_bgr
@@ -49,6 +49,15 @@ class WholeBodyEstimator:
     ) -> list[Detections]:
         """People in virtual crops, in source pixels; hands and faces are looked at in the images themselves."""
         return self._with_parts(images, self._body.detect_in_crops(images, crops))
+
+    def peaks_in_crops(
+        self, images: Sequence[np.ndarray], crops: Sequence[VirtualCamera]
+    ) -> tuple[Float[np.ndarray, "crop joint candidate 2"], Float[np.ndarray, "crop joint candidate"]]:
+        """Candidates of the body's joints, which come first; none where its detector does not tell."""
+        if isinstance(self._body, PeakDetector):
+            return self._body.peaks_in_crops(images, crops)
+        score = np.zeros((len(crops), len(self._body.skeleton), 1))
+        return np.full((*score.shape, 2), np.nan), score
 
     def _with_parts(self, images: Sequence[np.ndarray], found: list[Detections]) -> list[Detections]:
         expected = self._expected if len(self._expected) == len(images) else [None] * len(images)
