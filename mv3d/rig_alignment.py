@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from calib.board_sources import sources_in
-from calib.boards import load_board
+from calib.boards import each_board, load_board
 from calib.resting_board import find_resting_board
 from calib.world import WorldChange, lying_board, onto_points, under_feet
 from mv3d.data.poses import Poses3D
@@ -140,6 +140,8 @@ def align_to_board(rig: Rig, board: str, folder: str | Path, thickness: float = 
         Mv3dError: no board, or a picture that belongs to no camera.
     """
     folder, pattern = Path(folder), load_board(board)
+    if len(each_board(pattern)) > 1:
+        raise ConfigError(f"{board}: several boards; name the one that lies on the floor, by a file of its own")
     sources = sources_in(folder, single_images=True) if folder.is_dir() else []
     if not sources:
         raise CalibrationError(

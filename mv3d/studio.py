@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from calib.board_set import motion_of
 from calib.board_sheet import bare_sheet, draw_sheet
-from calib.boards import Target, load_board
+from calib.boards import BoardSet, Target, load_board
 from mv3d.data.npz import save_npz
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
@@ -122,7 +123,7 @@ def render_session(
     rig = studio_rig(config)
     offsets = config.offset_s * np.random.default_rng([config.seed, 1]).normal(size=len(rig))
     if config.board:
-        scene = studio_scene(config, panels=(_carried(load_board(config.board), config),))
+        scene = studio_scene(config, panels=_carried(load_board(config.board), config))
         folder = root / "calibration" / "extrinsics"
         _film(rig, scene, config, offsets, config.board_seconds, config.fps / 3, folder, progress)
     else:
@@ -143,14 +144,29 @@ def board_picture(board: Target) -> tuple[np.ndarray, tuple[float, float]]:
     return draw_sheet(sheet, 1e-3 * _PIXELS_PER_SQUARE / board.pitch_m), (width, height)
 
 
-def _carried(board: Target, config: StudioConfig) -> Panel:
+def _carried(board: Target, config: StudioConfig) -> tuple[Panel, ...]:
+    """The board in somebody's hands; several boards in the hands of several, or fixed to one another in one's."""
+    if not isinstance(board, BoardSet):
+        return (_panel(board, config, config.seed),)
+    if not board.rigid:
+        return tuple(_panel(part, config, config.seed + k) for k, part in enumerate(board.parts))
+    if not board.places:
+        raise ConfigError(f"{config.board}: how the boards are fixed must be known to draw them; give thickness_mm")
+    middle = np.array([*board.parts[0].size_m, 0.0]) / 2
+    fixed = [(R, t - middle) for R, t in map(motion_of, board.places)]
+    return tuple(_panel(part, config, config.seed, place) for part, place in zip(board.parts, fixed, strict=True))
+
+
+def _panel(board: Target, config: StudioConfig, seed: int, place: tuple[np.ndarray, np.ndarray] | None = None) -> Panel:
+    """A board that is carried; `place` is where it is on what is carried (R, t m), by itself its own middle."""
     picture, size = board_picture(board)
-    middle = np.array([*size, 0.0]) / 2
+    fixed_R, fixed_t = (np.eye(3), -np.array([*board.size_m, 0.0]) / 2) if place is None else place
+    margin = (np.array([*size, 0.0]) - [*board.size_m, 0.0]) / 2
     reach = 0.22 * config.radius
 
     def pose(seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        R, t = carried_board(seconds, center=(0.0, 0.0, 1.1), reach=(reach, reach, 0.45), speed=0.7, seed=config.seed)
-        return R, t - R @ middle
+        R, t = carried_board(seconds, center=(0.0, 0.0, 1.1), reach=(reach, reach, 0.45), speed=0.7, seed=seed)
+        return R @ fixed_R, t + R @ (fixed_t - fixed_R @ margin)
 
     return Panel(picture, size, pose)
 

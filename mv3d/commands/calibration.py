@@ -129,15 +129,22 @@ def board(board: str, out: Path, page: str = "A4", overwrite: bool = False) -> L
 
     Args:
         board: YAML file of the board, or name of a shipped one.
-        out: file to write, .pdf or .png.
+        out: file to write, .pdf or .png; of several boards, one file each, numbered.
         page: A4, A3, letter, or width x height in mm, e.g. 600x400.
         overwrite: replace the file if it is already there.
     """
     from calib.board_sheet import lay_out, write_sheet
-    from calib.boards import load_board
+    from calib.boards import each_board, load_board
 
-    if out.exists() and not overwrite:
-        raise SessionError(f"{out}: already there; pass --overwrite to replace it")
-    pattern = load_board(board)
-    write_sheet(lay_out(pattern, page), out)
-    return [f"{out}: {pattern.describe()}; print at 100 % and measure the ruler"]
+    parts = each_board(load_board(board))
+    files = [out] if len(parts) == 1 else [out.with_stem(f"{out.stem}_{k}") for k in range(1, len(parts) + 1)]
+    for path in files:
+        if path.exists() and not overwrite:
+            raise SessionError(f"{path}: already there; pass --overwrite to replace it")
+    sheets = [lay_out(part, page) for part in parts]
+    for sheet, path in zip(sheets, files, strict=True):
+        write_sheet(sheet, path)
+    return [
+        f"{path}: {part.describe()}; print at 100 % and measure the ruler"
+        for path, part in zip(files, parts, strict=True)
+    ]
