@@ -20,10 +20,10 @@ from mv3d.files.bvh import read_bvh
 from mv3d.files.progress import Progress, silent
 from mv3d.files.video_writer import VideoWriter
 from mv3d.files.writing import check_output_folder, refuse_overwriting, write_text
-from mv3d.synthetic.boards import carried_board
 from mv3d.synthetic.motions import MOTIONS
 from mv3d.synthetic.rigs import camera_ring
 from mv3d.synthetic.studio.actors import random_actor
+from mv3d.synthetic.studio.board_tour import tour_of
 from mv3d.synthetic.studio.film import Film
 from mv3d.synthetic.studio.human import load_human
 from mv3d.synthetic.studio.retargeting import clip_of_motion
@@ -50,7 +50,7 @@ class StudioConfig:
         people: how many.
         occluders: boxes that stand about, also before cameras.
         board: YAML file or name of a shipped board, filmed for `calibration/extrinsics/`; "" for none.
-        board_seconds: how long it is carried.
+        board_seconds: how long it is carried, from camera to camera and between neighbours.
         offset_s: standard deviation of the cameras' time offsets.
         film: shutter, exposure, noise.
         seed: of everything random.
@@ -69,7 +69,7 @@ class StudioConfig:
     people: int = 1
     occluders: int = 0
     board: str = "charuco_studio"
-    board_seconds: float = 40.0
+    board_seconds: float = 60.0
     offset_s: float = 0.0
     film: Film = field(default_factory=Film)
     seed: int = 0
@@ -122,7 +122,7 @@ def render_session(
     rig = studio_rig(config)
     offsets = config.offset_s * np.random.default_rng([config.seed, 1]).normal(size=len(rig))
     if config.board:
-        scene = studio_scene(config, panels=(_carried(load_board(config.board), config),))
+        scene = studio_scene(config, panels=(_carried(load_board(config.board), rig, config),))
         folder = root / "calibration" / "extrinsics"
         _film(rig, scene, config, offsets, config.board_seconds, config.fps / 3, folder, progress)
     else:
@@ -143,13 +143,13 @@ def board_picture(board: Target) -> tuple[np.ndarray, tuple[float, float]]:
     return draw_sheet(sheet, 1e-3 * _PIXELS_PER_SQUARE / board.pitch_m), (width, height)
 
 
-def _carried(board: Target, config: StudioConfig) -> Panel:
+def _carried(board: Target, rig: Rig, config: StudioConfig) -> Panel:
     picture, size = board_picture(board)
     middle = np.array([*size, 0.0]) / 2
-    reach = 0.22 * config.radius
+    tour = tour_of(rig, board.size_m, config.board_seconds, seed=config.seed)
 
     def pose(seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        R, t = carried_board(seconds, center=(0.0, 0.0, 1.1), reach=(reach, reach, 0.45), speed=0.7, seed=config.seed)
+        R, t = tour.at(seconds)
         return R, t - R @ middle
 
     return Panel(picture, size, pose)
