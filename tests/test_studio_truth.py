@@ -51,9 +51,8 @@ def _poses3d(truth: StudioTruth, shift: np.ndarray) -> Poses3D:
 def test_errors_are_those_that_were_made(truth: StudioTruth) -> None:
     wrong = rotation_from_vector(np.radians([0.0, 0.2, 0.0]))
     first = truth.rig[0]
-    rig = Rig(
-        (replace(first, R=wrong @ first.R, t=-wrong @ first.R @ (first.center + [0.003, 0, 0])), *tuple(truth.rig)[1:])
-    )
+    center = first.center + np.array([0.003, 0, 0])
+    rig = Rig((replace(first, R=wrong @ first.R, t=-wrong @ first.R @ center), *tuple(truth.rig)[1:]))
     poses2d = {}
     for name, xy in truth.xy.items():
         # The second detection is the person, 5 px beside it, and one joint 20 px; the first is somebody else.

@@ -2,7 +2,7 @@
 
 Lenses are told by boards that fill the picture, its corners too, and lean; places of cameras by boards that two of them
 see large at once. Each stance is the best of many drawn ones by what it adds: cells of the pictures that few boards
-covered so far.
+covered so far; of two cameras, the one counts to which it adds less.
 """
 
 from collections.abc import Iterator
@@ -139,7 +139,8 @@ def _best(
     best, best_gain, best_hit = None, -1.0, covered
     for R, t in _drawn(rig, target, width, config, rng):
         hit = np.stack([_cells_hit(camera, R, t, outline, config) for camera in rig])
-        gain = float((hit / (1 + covered)).sum()) * all(hit[c].any() for c in target)
+        # What the camera gains that gains least: a board near one of two is too small for the other.
+        gain = min(float((hit[c] / (1 + covered[c])).sum()) for c in target)
         if best is None or gain > best_gain:
             best, best_gain, best_hit = (R, t), gain, hit
     if best is None:  # no camera's pictures reach where hands do: show it in the middle
