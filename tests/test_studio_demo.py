@@ -20,7 +20,7 @@ _PLAIN = Config(output=OutputConfig(formats=("csv",), overlay=False, scene=False
 @pytest.mark.slow
 def test_pixels_in_and_truth_out(tmp_path: Path) -> None:
     result, errors = run_rendered(tmp_path / "demo", _SMALL, _PLAIN)
-    # Goals of the whole demo are 2 mm, 0.1 degree and 25 mm; this one sees a seventh of the boards (4 mm and 0.05 degree
+    # Goals of the whole demo are 2 mm, 0.1 degree and 25 mm; this one sees a seventh of the boards (4 mm, 0.05 degree
     # measured), and the performer for a second.
     assert max(camera.center_mm for camera in errors.cameras) < 10
     assert max(camera.angle_deg for camera in errors.cameras) < 0.2
