@@ -146,7 +146,8 @@ def board_picture(board: Target) -> tuple[np.ndarray, tuple[float, float]]:
 def _carried(board: Target, rig: Rig, config: StudioConfig) -> Panel:
     picture, size = board_picture(board)
     middle = np.array([*size, 0.0]) / 2
-    tour = tour_of(rig, board.size_m, config.board_seconds, seed=config.seed)
+    extent = (float(np.ptp(board.points[:, 0])), float(np.ptp(board.points[:, 1])))
+    tour = tour_of(rig, extent, config.board_seconds, seed=config.seed)
 
     def pose(seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, t = tour.at(seconds)

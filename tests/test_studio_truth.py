@@ -56,8 +56,8 @@ def test_errors_are_those_that_were_made(truth: StudioTruth) -> None:
     poses2d = {}
     for name, xy in truth.xy.items():
         # The second detection is the person, 5 px beside it, and one joint 20 px; the first is somebody else.
-        own = xy[:, 0] + np.float32([3, 4])
-        own[:, 7] += np.float32([20, 0])
+        own = xy[:, 0] + np.array([3, 4], np.float32)
+        own[:, 7] += np.array([20, 0], np.float32)
         both = np.stack([xy[:, 0] + 200, own], axis=1)
         poses2d[name] = Poses2D(BODY_25, both, np.ones(both.shape[:-1], np.float32), truth.timestamps)
     errors = studio_errors(truth, rig, poses2d, _poses3d(truth, np.array([0.0, 0.006, 0.008])))

@@ -25,7 +25,7 @@ class TourConfig:
     Attributes:
         stance_s: from one stance to the next.
         hold: share of it that the board rests.
-        near_share: how much of the picture's width a board before one camera fills, least and most.
+        near_share: how much of the picture's width the points of a board before one camera fill, least and most.
         lean: of a board before one camera, rad, least and most.
         lean_together: most that a board leans from between two cameras, rad.
         roll: most that it is turned in its plane, rad.
@@ -83,7 +83,7 @@ def tour_of(
 
     Args:
         rig: the cameras.
-        size: (width, height) of the board, m.
+        size: (width, height) of the rectangle around the board's points, m.
         seconds: length of the tour.
         config: how the board is carried.
         seed: of the draws.
