@@ -21,8 +21,17 @@ _BARREL = np.array([-0.12, 0.05, 3e-4, -3e-4])
 
 def _ring(cameras: int, *, span: float = 2 * np.pi, seed: int | None = 4, fisheye: bool = False) -> Rig:
     dist = np.array([-0.02, 0.004, 0, 0]) if fisheye else _BARREL
-    shape = {"radius": 3.6, "height": 1.6, "focal": 500.0, "span": span}
-    return camera_ring(cameras, size=(640, 480), distortion=dist, fisheye=fisheye, seed=seed, **shape)
+    return camera_ring(
+        cameras,
+        radius=3.6,
+        height=1.6,
+        size=(640, 480),
+        focal=500.0,
+        distortion=dist,
+        span=span,
+        fisheye=fisheye,
+        seed=seed,
+    )
 
 
 def _seen(rig: Rig, tour: BoardTour, times: np.ndarray, noise_px: float) -> np.ndarray:
