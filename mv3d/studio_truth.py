@@ -163,7 +163,7 @@ def camera_errors(rig: Rig, truth: Rig) -> tuple[CameraError, ...]:
             b.name,
             float(1e3 * np.linalg.norm(a.center - b.center)),
             float(np.degrees(np.linalg.norm(vector_from_rotation(a.R @ b.R.T)))),
-            float(a.lens.K[0, 0] / b.lens.K[0, 0] - 1),
+            float(a.lens.focal / b.lens.focal - 1),
         )
         for a, b in zip(rig, truth, strict=True)
     )

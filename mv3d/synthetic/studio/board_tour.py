@@ -177,7 +177,7 @@ def _near(camera: Camera, width: float, config: TourConfig, rng: np.random.Gener
     ray = camera.rays(pixel)
     if not np.isfinite(ray).all():
         return None
-    distance = camera.lens.K[0, 0] * width / (rng.uniform(*config.near_share) * camera.size[0])
+    distance = camera.lens.focal * width / (rng.uniform(*config.near_share) * camera.size[0])
     return camera.center + distance * ray
 
 
