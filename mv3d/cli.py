@@ -38,7 +38,7 @@ _COMMANDS: dict[str, _Command | dict[str, _Command]] = {
     "view": viewing.view,
     "export": export.export,
     "report": viewing.report,
-    "rig": {"convert": rig.convert, "align": rig.align, "compare": rig.compare},
+    "rig": {"convert": rig.convert, "align": rig.align, "compare": rig.compare, "place": rig.place},
     "synth": studio.synth,
     "synth-images": studio.synth_images,
     "models": {"list": pose2d.models_list, "add": pose2d.models_add},
