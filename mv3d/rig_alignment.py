@@ -176,7 +176,7 @@ def align_to_scene(rig: Rig, scene: str | Path, *, rescale: bool = False) -> Ali
     Raises:
         Mv3dError: the file cannot be used, or its points do not tell the world.
     """
-    points = load_scene(scene)
+    points = load_scene(scene, rig.names)
     xyz = locate(rig, points)
     listed = [(p, xyz[p.name]) for p in points if p.xyz is not None]
     try:
@@ -240,7 +240,7 @@ def hold_against(
     """
     places = {camera.name: camera.center for camera in rig}
     if scene is not None:
-        places |= locate(rig, load_scene(scene))
+        places |= locate(rig, load_scene(scene, rig.names))
     ratios, lines = [], []
     for m in measured:
         unknown = [name for name in (m.first, m.second) if name not in places]

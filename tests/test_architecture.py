@@ -37,6 +37,7 @@ _ROOM_OF_MODULE = {
             "result",
             "rig_alignment",
             "rig_comparison",
+            "rig_placing",
             "rig_plan",
             "studio",
             "studio_truth",

@@ -62,7 +62,8 @@ def align(
         board: with --floor: YAML file of the board, or name of a shipped one.
         floor: pictures of the board on the floor, <camera>.jpg, <camera>/ or <camera>.mp4; one camera is enough.
         board_thickness_mm: of the board on the floor.
-        points: YAML file of points marked in two cameras or more, with their places; see docs/formats.md.
+        points: YAML file of points marked in two cameras or more, with their places, or Pose2Sim's Image_points.json;
+            see docs/formats.md.
         person: pose3d.npz, made with this rig, of a person who walks through the room.
         measured: distance in metres of two cameras or points, e.g. cam01 cam02 2.53; given once per distance.
         rescale: multiply all lengths to fit --measured, or else --points.
@@ -92,6 +93,32 @@ def align(
     ):
         rig, lines, scale = done.rig, [*lines, *done.lines], scale * done.change.scale
     return [*lines, rig_alignment.save_aligned(rig, source, out, overwrite, scale)]
+
+
+def place(
+    lenses: tyro.conf.Positional[Path],
+    points: Path,
+    out: Path,
+    overwrite: bool = False,
+) -> Lines:
+    """Find where cameras stand from marked points of the scene whose places are known, without a board.
+
+    Lenses must be known; each camera is placed by its own marks, four or more. The world is that of the places.
+
+    Args:
+        lenses: lenses.yaml, or a rig in any format whose poses are left aside.
+        points: YAML file of marked points, or Pose2Sim's Image_points.json; see docs/formats.md.
+        out: rig to write.
+        overwrite: replace the target if it is already there.
+    """
+    from mv3d.files.rigs import write_rig
+    from mv3d.rig_placing import known_lenses, place_cameras
+
+    if out.exists() and not overwrite:
+        raise SessionError(f"{out}: already there; pass --overwrite to replace it")
+    done = place_cameras(known_lenses(lenses), points)
+    write_rig(done.rig, out)
+    return [*done.lines, f"{out}: {len(done.rig)} cameras"]
 
 
 def compare(
