@@ -87,7 +87,7 @@ def check_by_people(
         known = np.zeros_like(information)
     else:
         known = _known(Session(path.parent), rig, now)
-    allowed = known + np.diag(now.common_sd**2 + np.tile(YIELD**2, len(rig)))
+    allowed = known + np.diag(np.tile(YIELD**2, len(rig)))
     information = information - information @ np.linalg.solve(information + np.linalg.inv(allowed), information)
     found = name_moved(rig, change, np.zeros((len(change), 0)), information, _SIMILARITIES, exact=False)
     return PersonCheck(found, now.lasting_px, min(len(keypoints.xy), config.rig_check.frames), earlier)
