@@ -33,6 +33,7 @@ _ROOM_OF_MODULE = {
             "image_outputs",
             "keypoint_pictures",
             "outputs",
+            "person_check",
             "pictures",
             "result",
             "rig_alignment",
