@@ -37,6 +37,7 @@ _ROOM_OF_MODULE = {
             "result",
             "rig_alignment",
             "rig_comparison",
+            "scene_markers",
             "studio",
             "summary",
             "viewing",
