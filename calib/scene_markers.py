@@ -9,13 +9,14 @@ import numpy as np
 from jaxtyping import Float
 
 from calib.board_sources import BoardSource
+from calib.detection_refine import CornerModel, refine_corners
 from calib.dictionaries import marker_dictionary
 from mv3d.data.rig import Rig
 
 # Pictures of a camera in which markers that lie still are looked for.
 _MOST_PICTURES = 12
-# OpenCV refines a corner within so many px of where it found it, and no more than so large a share of the marker.
-_WINDOW_PX, _WINDOW_SHARE = 4, 0.15
+# The window of a corner's fit ends well before the nearest bit.
+_WITHIN = 0.72
 
 Corners = dict[int, dict[str, np.ndarray]]
 
@@ -35,24 +36,31 @@ def find_markers(rig: Rig, dictionary: str, sources: Sequence[BoardSource]) -> C
     Raises:
         ValueError: a picture shows one number twice; names both.
     """
-    parameters = cv2.aruco.DetectorParameters()
-    parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-    parameters.cornerRefinementWinSize = _WINDOW_PX
-    parameters.relativeCornerRefinmentWinSize = _WINDOW_SHARE
-    detector = cv2.aruco.ArucoDetector(marker_dictionary(dictionary), parameters)
+    detector = cv2.aruco.ArucoDetector(marker_dictionary(dictionary))
+    model = _corner_model(detector.getDictionary().markerSize)
     seen: dict[int, dict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))
     for source in sources:
         count = len(source)
         for _, image in source.read(np.unique(np.linspace(0, count - 1, min(count, _MOST_PICTURES)).astype(int))):
-            quads, numbers, _ = detector.detectMarkers(image)
+            gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+            quads, numbers, _ = detector.detectMarkers(gray)
             found = [] if numbers is None else [int(n) for n in np.ravel(numbers)]
             twice = next((n for n in found if found.count(n) > 1), None)
             if twice is not None:
                 raise ValueError(f"marker {twice} shows twice in a picture of {source.camera}; remove one of the two")
             factor = np.array(rig[source.camera].size) / (image.shape[1], image.shape[0])
             for number, quad in zip(found, quads, strict=True):
-                seen[number][source.camera].append((quad.reshape(4, 2) + 0.5) * factor - 0.5)
+                fitted = refine_corners(gray, model, quad.reshape(4, 2).astype(float))
+                if fitted is not None:  # others are blurred, or cut by something before them
+                    seen[number][source.camera].append((fitted[0] + 0.5) * factor - 0.5)
     return {n: {c: np.median(quads, axis=0) for c, quads in of.items()} for n, of in seen.items()}
+
+
+def _corner_model(bits: int) -> CornerModel:
+    """What the four corners of a marker look like, going round, dark towards its middle."""
+    cells = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    share = _WITHIN * np.sqrt(2) / (bits + 2)
+    return CornerModel(cells.astype(float), cells, float(share), np.where(cells == 0, 1.0, -1.0))
 
 
 @dataclass(frozen=True, slots=True)

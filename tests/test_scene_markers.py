@@ -20,9 +20,9 @@ from mv3d.synthetic.rigs import camera_ring
 RIG = Rig(camera_ring(6, radius=2.5, height=2.0, size=(1280, 720), focal=900.0, seed=2).cameras[:3])
 TEXELS_PER_M, SIDE_TEXELS = 500.0, 96
 SIDE = SIDE_TEXELS / TEXELS_PER_M
-# Middle of each marker on the page, m from its upper left corner; the page lies on the floor.
+# Middle of each marker on the page, m from its upper left corner; the page lies on a table.
 MIDDLES = {3: (0.25, 0.25), 7: (1.35, 0.3), 11: (0.3, 0.95)}
-PAGE = (1.6, 1.2)
+PAGE, TABLE = (1.6, 1.2), 0.8
 LISTED = {"dictionary": "DICT_4X4_50", "side_mm": 1e3 * SIDE, "markers": [{"id": n} for n in MIDDLES]}
 
 
@@ -32,7 +32,7 @@ def apart(a: int, b: int) -> float:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the cameras see of three markers on the floor."""
+    """What the cameras see of three markers on a table."""
     folder = tmp_path_factory.mktemp("markers")
     page = np.full((int(PAGE[1] * TEXELS_PER_M), int(PAGE[0] * TEXELS_PER_M)), 255, np.uint8)
     dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
@@ -40,7 +40,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         x, y = (round(v * TEXELS_PER_M - SIDE_TEXELS / 2) for v in middle)
         page[y : y + SIDE_TEXELS, x : x + SIDE_TEXELS] = cv2.aruco.generateImageMarker(dictionary, number, SIDE_TEXELS)
     for camera in RIG:
-        R, t = np.diag([1.0, -1.0, -1.0]), np.array([-PAGE[0] / 2, PAGE[1] / 2, 0.0])
+        R, t = np.diag([1.0, -1.0, -1.0]), np.array([-PAGE[0] / 2, PAGE[1] / 2, TABLE])
         image = photograph(camera, page, (0.0, 0.0), TEXELS_PER_M, R, t)
         cv2.imwrite(str(folder / f"{camera.name}.png"), image)
     return folder
@@ -63,9 +63,9 @@ def test_sizes_and_distances_tell_the_scale(tmp_path: Path, pictures: Path, caps
     said = capsys.readouterr().out
     assert "side of marker 3" in said
     assert "marker 3 to 7" in said
-    # Measured 0.01 to 0.03 % off: middles of markers to 0.1 mm over a metre.
+    # Measured 0.01 % off; sides of single markers 0.1 %.
     new = Rig.load(tmp_path / "out.yaml")
-    np.testing.assert_allclose(new.centers, RIG.centers, rtol=2e-3)
+    np.testing.assert_allclose(new.centers, RIG.centers, rtol=5e-4)
     main([*command, "--out", str(tmp_path / "kept.yaml")])
     assert "the calibration's was kept; check the size" in capsys.readouterr().out
     np.testing.assert_allclose(Rig.load(tmp_path / "kept.yaml").centers, 1.03 * RIG.centers, atol=1e-9)
@@ -77,7 +77,7 @@ def test_places_tell_the_world(tmp_path: Path, pictures: Path) -> None:
     document = {"dictionary": "DICT_4X4_50", "markers": [{"id": n, "xyz": xyz} for n, xyz in places.items()]}
     done = align_to_markers(RIG, written(tmp_path / "m.yaml", document), pictures)
     assert any(line.startswith("world: 3 markers") for line in done.lines)
-    old = np.array([[x - PAGE[0] / 2, PAGE[1] / 2 - y, 0.0] for x, y in MIDDLES.values()])
+    old = np.array([[x - PAGE[0] / 2, PAGE[1] / 2 - y, TABLE] for x, y in MIDDLES.values()])
     # Corners are found to some tenths of a pixel, of 3 mm each.
     np.testing.assert_allclose(done.change(old), np.array([*places.values()]), atol=2e-3)
 
