@@ -188,7 +188,7 @@ def align_to_scene(rig: Rig, scene: str | Path, *, rescale: bool = False) -> Ali
     lines = [
         f"scene: {len(listed)} points, {1e3 * np.sqrt(np.mean(fit.distance**2)):.1f} mm off (rms);"
         f" the worst is {listed[worst][0].name}, {1e3 * fit.distance[worst]:.1f} mm",
-        _scale_line("the points' distances", fit.scale, rescale),
+        scale_line("the points' distances", fit.scale, rescale),
     ]
     return Alignment(fit.change.of_rig(rig), fit.change, tuple(lines))
 
@@ -255,12 +255,13 @@ def hold_against(
         by_tape = f"{m.metres:.4f} m by the tape ({found / m.metres - 1:+.2%})"
         lines.append(f"{m.first} to {m.second}: {found:.4f} m by the rig, {by_tape}")
     scale = float(np.mean(ratios))
-    lines.append(_scale_line("the tape", scale, rescale))
+    lines.append(scale_line("the tape", scale, rescale))
     change = WorldChange(*_SAME, scale if rescale else 1.0)
     return Alignment(change.of_rig(rig), change, tuple(lines))
 
 
-def _scale_line(what: str, scale: float, taken: bool) -> str:
+def scale_line(what: str, scale: float, taken: bool) -> str:
+    """What a measurement says of the rig's scale, and whether that was taken."""
     if taken:
         return f"scale: lengths were multiplied by {scale:.5f}, as {what} say"
     hint = "; check the size of the board's squares, or pass --rescale" if abs(scale - 1) > _SCALE_OFF else ""

@@ -40,6 +40,7 @@ _ROOM_OF_MODULE = {
             "rig_comparison",
             "rig_placing",
             "rig_plan",
+            "scene_markers",
             "studio",
             "studio_truth",
             "summary",
