@@ -58,9 +58,26 @@ class MobileBody25(MobilenetThin):
         self.own_fields = NEW_FIELDS
         self.base_count = self.feature_count + COCO_18.paf_count + COCO_18.heatmap_count
         new = LAYOUT.paf_count - COCO_18.paf_count, LAYOUT.heatmap_count - COCO_18.heatmap_count
+        self._new_count = sum(new)
         self.head = nn.ModuleList(
             Stage(self.base_count + (sum(new) if i else 0), _HIDDEN, *new, hidden=_HIDDEN) for i in range(_HEAD_STAGES)
         )
+
+    @torch.no_grad()
+    def begin_as_last_stage(self) -> None:
+        """Let half of the head's channels say what mobilenet_thin's last stage says inside: an untrained head that
+        knows legs learns feet many times sooner than one that begins with noise."""
+        for number, stage in enumerate(self.head):
+            # A later stage of the head sees the new fields first, then what mobilenet_thin's stages see.
+            first = 0 if number == 0 else self._new_count
+            known = slice(first, first + self.base_count)
+            for own, taught in ((stage.pafs, self.stages[-1].pafs), (stage.heatmaps, self.stages[-1].heatmaps)):
+                for layer, (mine, theirs) in enumerate(zip(own.convs, taught.convs, strict=True)):
+                    width = theirs.depthwise.weight.shape[0]
+                    at = known if layer == 0 else slice(0, width)
+                    mine.depthwise.weight[at] = theirs.depthwise.weight
+                    _take_over(mine.pointwise, theirs.pointwise, at)
+                _take_over(own.wide, taught.wide, slice(0, taught.wide.in_channels))
 
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features h w"]:
         """What the head sees: mobilenet_thin's PAFs, heatmaps and features."""
@@ -79,6 +96,14 @@ class MobileBody25(MobilenetThin):
             found.append((_in_order(heatmaps, new_heatmaps), torch.cat([pafs, new_pafs], 1)))
             x = torch.cat([new_pafs, new_heatmaps, features], 1)
         return found
+
+
+def _take_over(own: nn.Conv2d, taught: nn.Conv2d, at: slice) -> None:
+    """The first outputs of a 1x1 layer become another's, read from the inputs `at` alone."""
+    count = taught.out_channels
+    own.weight[:count] = 0.0
+    own.weight[:count, at] = taught.weight
+    own.bias[:count] = taught.bias  # type: ignore[index]
 
 
 def _in_order(
