@@ -43,6 +43,7 @@ _ROOM_OF_MODULE = {
         ),
         "pipeline",
     ),
+    "people_guidance": "guidance",
     **dict.fromkeys(
         (
             "commands",
