@@ -48,6 +48,7 @@ _ROOM_OF_MODULE = {
         ),
         "pipeline",
     ),
+    "people_guidance": "guidance",
     **dict.fromkeys(
         (
             "commands",
