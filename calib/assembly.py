@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from calib.board_sources import Alignment, BoardSource
-from calib.boards import Target
+from calib.boards import BoardSet, Target
 from calib.detection_cache import Detections
 from calib.observations import BoardObservations
 from calib.view_selection import choose_views
@@ -100,12 +100,24 @@ def _alone(
     scaled, sigmas = _scaled(detections, sizes[c], task)
     keep = np.flatnonzero(np.isfinite(sigmas))
     if task.source.video is not None:
-        keep = keep[choose_views(scaled[keep], sigmas[keep], board, most_views)]
+        keep = keep[_chosen(scaled[keep], sigmas[keep], board, most_views)]
     xy = np.full((len(cameras), len(keep), board.corner_count, 2), np.nan)
     sigma = np.full((len(cameras), len(keep)), np.nan)
     xy[c], sigma[c] = scaled[keep], sigmas[keep]
     names = [f"intrinsics/{task.source.camera}/{task.names[i]}" for i in detections.frames[keep]]
     return xy, sigma, np.full_like(sigma, np.nan), names, np.arange(len(keep))
+
+
+def _chosen(xy: np.ndarray, sigma: np.ndarray, board: Target, most: int) -> np.ndarray:
+    """Views worth keeping; of several boards those of each."""
+    if not isinstance(board, BoardSet):
+        return choose_views(xy, sigma, board, most)
+    chosen: list[np.ndarray] = []
+    for k, part in enumerate(board.parts):
+        own = xy[:, board.members(k)]
+        seen = np.flatnonzero(np.isfinite(own[..., 0]).sum(1))
+        chosen.append(seen[choose_views(own[seen], sigma[seen], part, most)])
+    return np.unique(np.concatenate(chosen))
 
 
 def _size_of(camera: str, tasks: list[Task], found: list[Detections]) -> tuple[int, int]:

@@ -58,7 +58,7 @@ def _step(
     bundle: Bundle, points: np.ndarray, described: np.ndarray, free: np.ndarray, sd: float
 ) -> Float[np.ndarray, "corner 3"]:
     """Gauss-Newton step of the corners, board poses following."""
-    residual, by_point, by_pose = _rows(bundle)
+    residual, by_point, by_pose = point_rows(bundle)
     corner, count = bundle.views.corner, points.size
     board = np.repeat(bundle.views.board, np.diff(bundle.views.starts))
     H, g = np.zeros((len(points), 3, 3)), np.zeros((len(points), 3))
@@ -80,7 +80,7 @@ def _step(
     return step.reshape(points.shape)
 
 
-def _rows(bundle: Bundle) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def point_rows(bundle: Bundle) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Whitened, robustly weighted residuals (row, 2), by the corner (row, 2, 3) and by the board's pose (row, 2, 6)."""
     views, state, layout = bundle.views, bundle.state, bundle.layout
     counts = np.diff(views.starts)

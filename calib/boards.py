@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from calib.board_set import BoardSet, two_sided_places
 from calib.circle_grid import CircleGrid
 from calib.square_board import Board
 from calib.tag_grid import TagGrid
@@ -17,15 +18,17 @@ from calib.target import Target
 from mv3d.errors import ConfigError
 
 __all__ = [
-    "Board", "CircleGrid", "TagGrid", "Target", "board_fields", "load_board", "load_square_board", "parse_board",
-    "restore_board", "shipped_boards",
+    "Board", "BoardSet", "CircleGrid", "TagGrid", "Target", "board_fields", "each_board", "load_board",
+    "load_square_board", "parse_board", "restore_board", "shipped_boards",
 ]  # fmt: skip
 
 # A board file is ten lines.
 _MAX_BYTES = 65_536
-_SQUARE_KEYS = ("kind", "squares", "square_mm", "marker_mm", "dictionary", "inverted", "legacy")
+_SQUARE_KEYS = ("kind", "squares", "square_mm", "marker_mm", "dictionary", "inverted", "legacy", "first")
 _TAG_KEYS = ("kind", "tags", "tag_mm", "spacing", "dictionary", "layout", "border_bits", "first", "inverted")
 _CIRCLE_KEYS = ("kind", "circles", "spacing_mm", "diameter_mm", "asymmetric", "inverted")
+_SEVERAL_KEYS = ("kind", "boards", "rigid")
+_SIDES_KEYS = ("kind", "boards", "thickness_mm", "turned_about")
 # Kalibr's own target files, e.g. target_type: 'aprilgrid'.
 _KALIBR_KEYS = ("target_type", "tagCols", "tagRows", "tagSize", "tagSpacing", "codeOffset")
 
@@ -83,6 +86,11 @@ def load_square_board(name_or_path: str | Path) -> Board:
     return board
 
 
+def each_board(board: Target) -> tuple[Target, ...]:
+    """The boards of a set; a single board by itself."""
+    return board.parts if isinstance(board, BoardSet) else (board,)
+
+
 def board_fields(board: Target) -> dict[str, Any]:
     """What a board is made of, ready for JSON."""
     if not is_dataclass(board):
@@ -92,10 +100,17 @@ def board_fields(board: Target) -> dict[str, Any]:
 
 def restore_board(fields: dict[str, Any]) -> Target:
     """A board from its fields as `board_fields` gives them, perhaps by way of JSON."""
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    fields = {key: _tuples(value) for key, value in fields.items()}
+    if fields.get("kind") == "several":
+        parts = tuple(restore_board(part) for part in fields["parts"])
+        return BoardSet(parts, fields["rigid"], fields["places"])
     if fields.get("kind") not in _MADE_OF_FIELDS:
         return Board(**fields)
     return _MADE_OF_FIELDS[fields.pop("kind")](**fields)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def parse_board(document: Any) -> Target:
@@ -134,6 +149,7 @@ def _squares(document: dict[str, Any]) -> Board:
         None if document.get("dictionary") is None else str(document["dictionary"]),
         _flag(document, "inverted"),
         _flag(document, "legacy"),
+        _whole(document.get("first", 0), "first"),
     )
 
 
@@ -172,12 +188,46 @@ def _circles(document: dict[str, Any]) -> CircleGrid:
     )
 
 
+def _listed(document: dict[str, Any]) -> tuple[Target, ...]:
+    """The boards of a list, by the names of shipped ones or described in place."""
+    if not isinstance(document["boards"], list):
+        raise ValueError("boards must be a list")
+    parts = []
+    for number, item in enumerate(document["boards"], 1):
+        if isinstance(item, dict) and "boards" in item:
+            raise ValueError(f"board {number} of the list is itself several boards; list them all side by side")
+        try:
+            # A name is no path: what a file describes does not depend on where it is read from.
+            parts.append(load_board(_shipped(item)) if isinstance(item, str) else parse_board(item))
+        except (ValueError, ConfigError) as error:
+            raise ValueError(f"board {number} of the list: {error}") from error
+    return tuple(parts)
+
+
+def _several(document: dict[str, Any]) -> BoardSet:
+    return BoardSet(_listed(document), _flag(document, "rigid"))
+
+
+def _two_sided(document: dict[str, Any]) -> BoardSet:
+    parts = _listed(document)
+    if len(parts) != 2:
+        raise ValueError(f"boards lists {len(parts)}, two are wanted: the front and the back")
+    if document.get("thickness_mm") is None:
+        if "turned_about" in document:
+            raise ValueError("turned_about goes with thickness_mm; without both, the sides' places are estimated")
+        return BoardSet(parts, rigid=True)
+    thickness = _metres(document["thickness_mm"], "thickness_mm")
+    return BoardSet(parts, True, two_sided_places(*parts, thickness, str(document.get("turned_about", "y"))))
+
+
 # Kind: the keys of its file, how many of them are needed, and what makes a board of them.
 _KINDS: dict[str, tuple[tuple[str, ...], int, Callable[[dict[str, Any]], Target]]] = {
     "checkerboard": (_SQUARE_KEYS, 3, _squares),
     "charuco": (_SQUARE_KEYS, 3, _squares),
     "aprilgrid": (_TAG_KEYS, 4, _tags),
     "circles": (_CIRCLE_KEYS, 4, _circles),
+    "several": (_SEVERAL_KEYS, 2, _several),
+    "two_sided": (_SIDES_KEYS, 2, _two_sided),
 }
 
 

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from calib.board_shape import fit_board_shape
 from calib.board_track import follow_board
-from calib.boards import Target
+from calib.boards import BoardSet, Target
 from calib.bundle import HUBER, Bundle
 from calib.clocks import fit_means
 from calib.config import CalibrationConfig
@@ -17,16 +18,20 @@ from calib.contradictions import judge_views, readmit
 from calib.intrinsics import WORST_FOCAL_SD, CameraFit, fit_camera
 from calib.joint import Joint, measure, solve_joint
 from calib.observations import BoardObservations
+from calib.place_fit import fit_places
 from calib.pose_graph import ViewPoses
 from calib.preparation import FEWEST_CORNERS, prepare_joint
 from calib.result import CalibrationResult
 from calib.result_making import make_result
+from calib.rigid_boards import fit_camera_to_set, place_notes, places_from_poses, rigid_places
 from calib.rolling_shutter import hinted_line_times
+from calib.separate_boards import all_apart
 from calib.synchronous import synchronous
 from calib.time_offsets import rounded_shifts, shifted_sources, usual_interval, whole_frame_shifts
 from mv3d.data.camera import Camera
 from mv3d.data.lens import Lens
 from mv3d.data.rig import Rig
+from mv3d.errors import ConfigError
 from mv3d.geometry.damping import Outcome
 
 _log = logging.getLogger(__name__)
@@ -64,12 +69,38 @@ def calibrate_rig(
     config = config or CalibrationConfig()
     known = {name: known_rig[name] for name in observations.cameras if known_rig and name in known_rig.names}
     lenses = {**(known_lenses or {}), **{name: camera.lens for name, camera in known.items()}}
-    described = observations.board.points
+    board, described = observations.board, observations.board.points
+    if isinstance(board, BoardSet) and config.board_shape.enabled:
+        raise ConfigError("--board-shape is for one board, not for several; calibrate with one of them")
+    if isinstance(board, BoardSet) and board.rigid and not board.places:
+        return _with_places_found(observations, board, config, lenses, known, known_rig)
     result = _calibrated(observations, described, config, lenses, known, known_rig)
     if config.board_shape.enabled:
         # Lenses alone and the corners' motion were those of the board as described.
         result = _calibrated(observations, result.board_points, config, lenses, known, known_rig)
     return result
+
+
+def _with_places_found(
+    observations: BoardObservations,
+    board: BoardSet,
+    config: CalibrationConfig,
+    lenses: Mapping[str, Lens],
+    known: Mapping[str, Camera],
+    known_rig: Rig | None,
+) -> CalibrationResult:
+    """First each board by itself, which tells how they are fixed to one another; then all as one body."""
+    apart = all_apart(observations, board)
+    result = _calibrated(apart, apart.board.points, config, lenses, known, known_rig)
+    R, t = (a.reshape(len(board.parts), -1, *a.shape[1:]) for a in (result.board_R, result.board_t))
+    reach = float(np.nanmedian(np.linalg.norm(result.board_t[:, None] - result.rig.centers, axis=-1)))
+    places = places_from_poses(board, R, t, reach)
+    # Twice: by places that are off by millimetres good corners are left out and clocks seem to scatter.
+    for _ in range(2):
+        placed = replace(observations, board=replace(board, places=places))
+        result = _calibrated(placed, placed.board.points, config, lenses, known, known_rig, find_places=True)
+        places = rigid_places(board, result.board_points)
+    return replace(result, warnings=(*result.warnings, *place_notes(board, places)))
 
 
 def _calibrated(
@@ -79,6 +110,7 @@ def _calibrated(
     lenses: Mapping[str, Lens],
     known: Mapping[str, Camera],
     known_rig: Rig | None,
+    find_places: bool = False,
 ) -> CalibrationResult:
     """The chain with the corners at `points` on the board to start with."""
     names = observations.cameras
@@ -105,9 +137,12 @@ def _calibrated(
     if config.time.rolling_shutter is None and hinted_line_times(joint, config):
         config = replace(config, time=replace(config.time, rolling_shutter=True))
         joint, bundle, outcome, sources = fit(before)
+    unsure = None
     if config.board_shape.enabled:
         bundle, outcome = fit_board_shape(joint, config, observations.board.points)
-    return make_result(observations, joint, bundle, outcome, fits, sources, before, known_rig, config)
+    elif find_places and isinstance(observations.board, BoardSet):
+        bundle, outcome, unsure = fit_places(joint, config, observations.board)
+    return make_result(observations, joint, bundle, outcome, fits, sources, before, known_rig, config, unsure)
 
 
 def board_turns(board: Target) -> Float[np.ndarray, "k 3 4"]:
@@ -131,8 +166,12 @@ def _fit_alone(
 ) -> CameraFit:
     name = observations.cameras[c]
     width, height = (int(n) for n in observations.sizes[c])
-    fit = fit_camera(
-        points, xy[c], observations.sigma_px[c], (width, height), name=name,
+    board = observations.board
+    fit_to = partial(fit_camera, points)
+    if isinstance(board, BoardSet) and board.rigid:
+        fit_to = partial(fit_camera_to_set, board)
+    fit = fit_to(
+        xy[c], observations.sigma_px[c], (width, height), name=name,
         model=config.lens.of(name), known=lenses.get(name), config=config.lens, outliers=config.outliers,
         worst_focal_sd=WORST_FOCAL_SD if len(observations.cameras) == 1 else _WORST_FOCAL_SD_ALONE,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Uncertainty of cameras and of the distances between them, from the normal equations at the optimum."""
 
 import numpy as np
+from jaxtyping import Float
 
 from calib.bundle import Bundle
 from calib.dispersion import score_dispersion
@@ -8,8 +9,10 @@ from calib.layout import block_of
 from calib.result import Uncertainty
 
 
-def uncertainty_of(bundle: Bundle, names: tuple[str, ...]) -> Uncertainty | None:
-    """Covariance of all cameras' parameters; None where the views do not tell every one.
+def uncertainty_of(
+    bundle: Bundle, names: tuple[str, ...], more: Float[np.ndarray, "unknown unknown"] | None = None
+) -> Uncertainty | None:
+    """Covariance of all cameras' parameters, perhaps with `more`; None where the views do not tell every one.
 
     A camera's centre is -R^T t; to first order a change of its pose from the left moves it by -R^T u, u the change's
     translation: its rotation turns the camera on the spot.
@@ -20,6 +23,8 @@ def uncertainty_of(bundle: Bundle, names: tuple[str, ...]) -> Uncertainty | None
     layout, state = bundle.layout, bundle.state
     if layout.timed:
         covariance = covariance * score_dispersion(bundle, covariance)
+    if more is not None:
+        covariance = covariance + more
     parameters = layout.names()
     at = parameters.index("tx")
     centers = -np.einsum("cji,cj->ci", state.Rc, state.tc)

@@ -88,6 +88,19 @@ def detect_charuco(
     return best
 
 
+def markers_read(image: UInt8[np.ndarray, "height width"], board: Board, view: BoardView) -> int:
+    """How many of a found board's markers are read where the board has them."""
+    grid = np.full((board.corner_count, 2), np.nan)
+    grid[view.ids] = view.xy
+    padded = _padded(grid.reshape(board.corners[1], board.corners[0], 2))
+    if padded is None:
+        return 0
+    found = _read(255 - image if board.inverted else image, padded, _markers(board))
+    squares = _markers(board).squares
+    right = [turns == 0 and bool((squares[m] == (column, row)).all()) for row, column, m, turns in found]
+    return sum(right)
+
+
 def _placed(
     image: np.ndarray, board: Board, grids: list[Float[np.ndarray, "_ _ 2"]]
 ) -> Float[np.ndarray, "row column 2"] | None:

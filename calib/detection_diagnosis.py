@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from calib.boards import Board, CircleGrid, TagGrid, Target
+from calib.boards import Board, BoardSet, CircleGrid, TagGrid, Target
 from calib.detection_charuco import detect_charuco
 from calib.detection_checkerboard import find_any_checkerboard
 
@@ -31,6 +31,8 @@ _ENOUGH_MARKERS = 3
 def why_not_found(images: Sequence[UInt8[np.ndarray, "_ _ 3"]], board: Target) -> str:
     """What is in the images instead of the board, or what to check; a clause without a full stop."""
     gray = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images]
+    if isinstance(board, BoardSet):
+        return "nor one of them alone; " + why_not_found(images, board.parts[0])
     if isinstance(board, TagGrid):
         return _other_tags(gray, board)
     if isinstance(board, CircleGrid):
@@ -87,7 +89,7 @@ def _other_markers(images: list[np.ndarray], board: Board) -> str:
         found = [_marker_ids(_seen(image, inverted, mirrored), family) for image in images]
         count = sum(len(ids) >= _ENOUGH_MARKERS for ids in found)
         # In a large dictionary, mirrored markers pass for others: those with the board's own numbers count first.
-        fitting = sum(sum(i < board.marker_count for i in ids) >= _ENOUGH_MARKERS for ids in found)
+        fitting = sum(sum(0 <= i - board.first < board.marker_count for i in ids) >= _ENOUGH_MARKERS for ids in found)
         if (fitting, count) > best[0]:
             best = ((fitting, count), family, inverted, mirrored, max(max(ids, default=0) for ids in found))
     (_, count), family, inverted, mirrored, highest = best
@@ -110,8 +112,8 @@ def _other_markers(images: list[np.ndarray], board: Board) -> str:
             f" write squares: [{across}, {along}]{layout} if that is the board"
         )
     return (
-        f"{seen} markers of this dictionary up to number {highest}, while the board has {board.marker_count};"
-        " check squares, legacy and the dictionary's size"
+        f"{seen} markers of this dictionary up to number {highest}, while the board has {board.first} to"
+        f" {board.first + board.marker_count - 1}; check squares, first, legacy and the dictionary's size"
     )
 
 

@@ -17,6 +17,7 @@ from calib.layout import make_layout
 from calib.observations import BoardObservations
 from calib.planar import board_poses
 from calib.pose_graph import ViewPoses, choose_turns, place_boards
+from calib.separate_boards import separated
 from calib.time_offsets import image_motion
 from calib.views import make_views
 from mv3d.data.rig import Rig
@@ -69,7 +70,7 @@ def score_held_out(rig: Rig, observations: BoardObservations, config: HeldOutCon
     Returns:
         The score; NaN where no frame has two views that can be scored.
     """
-    rig, config = rig.subset(observations.cameras), config or HeldOutConfig()
+    rig, config, observations = rig.subset(observations.cameras), config or HeldOutConfig(), separated(observations)
     seen = _see(rig, observations)
     points, parity = observations.board.points, observations.board.parity
     parts = []

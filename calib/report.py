@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from calib import report_plots
+from calib.boards import BoardSet
 from calib.judgement import judge, rms_length
 from calib.observations import BoardObservations
 from calib.result import CalibrationResult
@@ -48,6 +49,8 @@ def notes(observations: BoardObservations, result: CalibrationResult) -> list[st
 
 
 def _shape_notes(observations: BoardObservations, result: CalibrationResult) -> list[str]:
+    if isinstance(observations.board, BoardSet):
+        return []  # where they are on one another is told apart
     moved = np.linalg.norm(result.board_points - observations.board.points, axis=1)
     if not moved.any():
         return []

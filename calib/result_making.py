@@ -39,6 +39,7 @@ def make_result(
     shifts: np.ndarray,
     known_rig: Rig | None,
     config: CalibrationConfig,
+    unsure: Float[np.ndarray, "unknown unknown"] | None = None,
 ) -> CalibrationResult:
     """Everything in the frames that the observations came in, and what is suspicious about it.
 
@@ -52,9 +53,10 @@ def make_result(
         shifts: (camera,) whole frames.
         known_rig: whose world this is; None for that of the first camera.
         config: settings that it was made with.
+        unsure: what else was estimated and adds to the covariance of the cameras' unknowns.
     """
     names, step = observations.cameras, np.nan_to_num(joint.usual_s)
-    uncertainty = uncertainty_of(bundle, names)
+    uncertainty = uncertainty_of(bundle, names, unsure)
     cameras = tuple(
         Camera(name, (int(size[0]), int(size[1])), joint.lenses[c], *_pose(joint, c, known_rig))
         for c, (name, size) in enumerate(zip(names, observations.sizes, strict=True))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import cpu_count
 from pathlib import Path
 from queue import SimpleQueue
@@ -12,10 +12,11 @@ import numpy as np
 
 from calib.assembly import Task, assemble
 from calib.board_sources import Alignment, BoardSource, align, extrinsics_sources, intrinsics_sources
-from calib.boards import Target
+from calib.boards import BoardSet, Target
 from calib.detection_cache import Detections, detect_in
 from calib.detection_diagnosis import why_not_found
 from calib.observations import BoardObservations
+from calib.separate_boards import separated
 from mv3d.data.lens import Lens
 from mv3d.data.session import Session
 from mv3d.errors import CalibrationError
@@ -63,7 +64,8 @@ def observe_session(
 
     Sources are calibration/intrinsics/<camera>/ (each picture shows one camera's board) and
     calibration/extrinsics/<camera>/, or videos/ where there is no such folder (all cameras at the same instants).
-    Frames of both kinds stand one after the other in the result, extrinsics first.
+    Frames of both kinds stand one after the other in the result, extrinsics first. Of several boards that are not fixed
+    to one another each has frames of its own, those of the second after those of the first.
 
     Args:
         session: the folder.
@@ -90,7 +92,9 @@ def observe_session(
     tasks = _tasks(alone, together, alignment, config)
     found = _run(tasks, session, board, config, lenses, progress)
     _check_found(session, board, tasks, found)
-    return assemble(board, tasks, found, alignment, config.intrinsics_views)
+    observations = assemble(board, tasks, found, alignment, config.intrinsics_views)
+    body = isinstance(board, BoardSet) and board.rigid and not alone_only
+    return observations if body else separated(observations)
 
 
 def _tasks(
@@ -173,6 +177,7 @@ def _check_found(session: Session, board: Target, tasks: list[Task], found: list
     }
     blank = [task for task in tasks if task.source.camera not in with_board]
     if not blank:
+        _check_all_shown(session, board, tasks, found)
         return
     if with_board:
         blank = [task for task in blank if task.source.camera == blank[0].source.camera]
@@ -182,6 +187,27 @@ def _check_found(session: Session, board: Target, tasks: list[Task], found: list
         f"{session.root}: no {board.describe()} in {pictures} pictures of {where},"
         f" {why_not_found(_some_images(blank), board)}"
     )
+
+
+def _check_all_shown(session: Session, board: Target, tasks: list[Task], found: list[Detections]) -> None:
+    """Refuse a board of several that shows nowhere: it is another than the file describes."""
+    if not isinstance(board, BoardSet):
+        return
+    shown = np.any([np.isfinite(seen.xy).all(-1).any(0) for seen in found], axis=0)
+    for k, part in enumerate(board.parts):
+        if not shown[board.members(k)].any():
+            # What the pictures of the others show instead is no news.
+            empty = [
+                replace(task, frames=task.frames[~np.isfinite(seen.sigma_px)])
+                for task, seen in zip(tasks, found, strict=True)
+            ]
+            empty = [task for task in empty if len(task.frames)]
+            images = _some_images(empty) if empty else []
+            why = f", {why_not_found(images, part)}" if images else ", in all of which another of the boards shows"
+            raise CalibrationError(
+                f"{session.root}: board {k + 1}, {part.describe()}, is in none of the pictures{why};"
+                " leave it out of the list if it was not filmed"
+            )
 
 
 def _some_images(tasks: list[Task]) -> list[np.ndarray]:

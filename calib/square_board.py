@@ -31,6 +31,7 @@ class Board(Target):
         dictionary: OpenCV's name of the markers' dictionary; charuco only.
         inverted: white on black: every colour swapped.
         legacy: charuco's layout before OpenCV 4.6, where with an even number of rows square (0, 0) holds a marker.
+        first: number of the first marker; charuco only.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Board(Target):
     dictionary: str | None = None
     inverted: bool = False
     legacy: bool = False
+    first: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -50,14 +52,16 @@ class Board(Target):
             raise ValueError(f"square_mm is {self.square_m * 1e3:g}, 1 to 10000 is wanted")
         if self.kind == "charuco":
             self._check_markers()
-        elif self.marker_m is not None or self.dictionary is not None or self.legacy:
-            raise ValueError("marker_mm, dictionary and legacy are of charuco boards only")
+        elif self.marker_m is not None or self.dictionary is not None or self.legacy or self.first:
+            raise ValueError("marker_mm, dictionary, legacy and first are of charuco boards only")
 
     def _check_markers(self) -> None:
         if self.marker_m is None or not 0.1 * self.square_m < self.marker_m < self.square_m:
             raise ValueError("marker_mm of a charuco board must be given and be smaller than square_mm")
         check_dictionary(self.dictionary, "DICT_4X4_50")
-        check_numbers(f"{self.marker_count} markers", 0, self.marker_count - 1, str(self.dictionary))
+        last = self.first + self.marker_count - 1
+        which = f"{self.marker_count} markers" + (f", {self.first} to {last}" if self.first else "")
+        check_numbers(which, self.first, last, str(self.dictionary))
 
     @property
     def corners(self) -> tuple[int, int]:
@@ -123,7 +127,8 @@ class Board(Target):
         """OpenCV's description of a charuco board, in metres."""
         if self.marker_m is None:
             raise ValueError("a checkerboard is no charuco board")
-        made = cv2.aruco.CharucoBoard(self.squares, self.square_m, self.marker_m, self.marker_dictionary())
+        numbers = np.arange(self.first, self.first + self.marker_count)
+        made = cv2.aruco.CharucoBoard(self.squares, self.square_m, self.marker_m, self.marker_dictionary(), numbers)
         made.setLegacyPattern(self.legacy)
         return made
 
@@ -135,4 +140,8 @@ class Board(Target):
         """The board in a few words, for messages."""
         across, along = self.squares
         text = f"{self.kind} of {across}x{along} squares of {self.square_m * 1e3:g} mm"
-        return text + (f" with {self.dictionary} markers" if self.kind == "charuco" else "")
+        return (
+            text
+            + (f" with {self.dictionary} markers" if self.kind == "charuco" else "")
+            + (f" from {self.first}" if self.first else "")
+        )

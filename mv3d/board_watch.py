@@ -16,6 +16,7 @@ from calib.guidance import ShootingGuide
 from calib.guidance_advice import advise
 from calib.guidance_picture import draw_guidance
 from calib.guidance_state import GuidanceConfig, GuidanceState
+from calib.separate_boards import as_if_apart, views_of_each
 from mv3d.capture.camera_recorder import CameraRecorder
 from mv3d.capture.decoding import NewestPicture
 from mv3d.capture.frames import CapturedFrame
@@ -66,7 +67,8 @@ class BoardWatch:
         """
         self.picture, self._config = picture, config or WatchConfig()
         self._board, self._cameras = board, cameras
-        self._guide = ShootingGuide(board, {c.address.name: c.info.size for c in cameras}, self._config.guidance)
+        sizes = {c.address.name: c.info.size for c in cameras}
+        self._guide = ShootingGuide(as_if_apart(board), sizes, self._config.guidance)
         self._state, self._trouble = self._guide.state(), ""
         self._decoders = {c.address.name: NewestPicture(c.info) for c in cameras}
         self._looked_at: dict[str, CapturedFrame] = {}
@@ -111,7 +113,8 @@ class BoardWatch:
         decoded = {name: self._decoders[name].decode(taken) for name, taken in frames.items()}
         images = {n: image for n, image in decoded.items() if image is not None and _size(image) == sizes[n]}
         views = {n: view for n, image in images.items() if (view := detect_board(image, self._board)) is not None}
-        if self._guide.add(views):
+        new = [self._guide.add(of_one) for of_one in views_of_each(self._board, views)]
+        if any(new):
             self._every("estimate", self._config.estimate_every_s, self._learn)
             self._state = self._guide.state()
         if images:

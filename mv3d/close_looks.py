@@ -48,6 +48,7 @@ def look_closer(
     xyz: Float[np.ndarray, "joint 3"],
     xy: Float[np.ndarray, "view joint 2"],
     score: Float[np.ndarray, "view joint"],
+    peaks_xy: Float[np.ndarray, "view joint candidate 2"],
     config: CloseLookConfig,
 ) -> None:
     """Move the wrists to where both looks together say they are.
@@ -59,6 +60,7 @@ def look_closer(
         xyz: where the joints are expected, m; arms of NaN are left alone.
         xy: what the first look found, source px; changed in place.
         score: its scores; what it did not find is left alone.
+        peaks_xy: candidates of the first look; that of a wrist moves with it, in place.
         config: settings.
     """
     shown, crops, arms = [], [], []
@@ -69,13 +71,15 @@ def look_closer(
             shown.append(image)
             crops.append(make_crop(whole.camera, middle, -whole.R[1], scale, config.crop_px))
             arms.append((view, wrist))
-    peaks_xy, peaks_score = detector.peaks_in_crops(shown, crops)
-    for (view, wrist), crop, at, weight in zip(arms, crops, peaks_xy, peaks_score, strict=True):
+    seen = detector.peaks_in_crops(shown, crops)
+    for (view, wrist), crop, at, weight in zip(arms, crops, *seen, strict=True):
         near = np.linalg.norm(at[wrist] - xy[view, wrist], axis=-1) < config.reach_m * source_pixels_per_metre(crop)
         best = int(np.where(near, weight[wrist], 0.0).argmax())
         if near[best]:
             share = weight[wrist, best] / (weight[wrist, best] + score[view, wrist])
-            xy[view, wrist] += share * (at[wrist, best] - xy[view, wrist])
+            both = xy[view, wrist] + share * (at[wrist, best] - xy[view, wrist])
+            peaks_xy[view, wrist, (peaks_xy[view, wrist] == xy[view, wrist]).all(-1)] = both
+            xy[view, wrist] = both
 
 
 def _arms(skeleton: Skeleton, xyz: np.ndarray, score: np.ndarray) -> Iterator[tuple[int, int, Float[np.ndarray, "3"]]]:

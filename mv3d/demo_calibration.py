@@ -1,6 +1,5 @@
 """The calibration step of the demos: real lenses that must agree, and a synthetic rig whose truth is known."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from calib.result import CalibrationResult
 from mv3d.calibration import calibrate_session_lenses
 from mv3d.data.rig import Rig
 from mv3d.files.progress import Progress, silent
-from mv3d.geometry.rotations import nearest_rotation
+from mv3d.studio_truth import placed_like
 from mv3d.synthetic.boards import film_board
 
 _REAL_BOARD = "demo_checkerboard"
@@ -68,16 +67,6 @@ def calibrate_synthetic(truth: Rig, report: Path) -> tuple[Rig, list[str]]:
     facts = {"board": _BOARD.describe(), "corners": f"synthetic, {_NOISE_PX} px of noise", "fit": result.status}
     write_report(report, observations, result, "Calibration of a synthetic rig", facts)
     return placed_like(result.rig, truth), _error_lines(result, truth)
-
-
-def placed_like(rig: Rig, other: Rig) -> Rig:
-    """The rig moved as a whole to where its cameras stand and look as those of another do, in the mean.
-
-    A calibration from boards leaves the world open; this closes it, to compare with a rig of the same cameras.
-    """
-    Q = nearest_rotation(np.mean([b.R.T @ a.R for a, b in zip(rig, other, strict=True)], axis=0))
-    shift = (other.centers - rig.centers @ Q.T).mean(0)
-    return Rig(tuple(replace(c, R=c.R @ Q.T, t=c.t - c.R @ Q.T @ shift) for c in rig))
 
 
 def _error_lines(result: CalibrationResult, truth: Rig) -> list[str]:

@@ -29,7 +29,8 @@ from mv3d.synthetic.performer import standing_person, walking_person
 from mv3d.synthetic.rigs import camera_ring
 
 _MADE_BY = "mv3d demo"
-_MADE_BY_SYNTHETIC = "mv3d demo --synthetic"
+MADE_BY_SYNTHETIC = "mv3d demo --synthetic"
+"""What session.yaml says of the synthetic demos' folders."""
 _SHOWN_FORMATS = ("csv", "trc", "c3d", "bvh", "glb", "openpose")
 # A mild barrel distortion, as webcams and action cameras in their linear mode have.
 _DISTORTION = np.array([-0.12, 0.05, 3e-4, -3e-4])
@@ -39,7 +40,7 @@ _CHI2_3_95 = 7.815
 
 def prepare_real(out: Path, cache: Path | None) -> Path:
     """Fetch the real recording and lay it out as a session with its rig; returns the session folder."""
-    _refuse_foreign(out, _MADE_BY)
+    refuse_foreign(out, _MADE_BY)
     check_output_folder(out)
     session = make_demo_session(fetch_demo(cache), out)
     if not session.rig.exists():
@@ -52,9 +53,14 @@ def prepare_real(out: Path, cache: Path | None) -> Path:
 def run_real(root: Path, config: Config, progress: Progress = silent) -> tuple[Result, list[str]]:
     """Lenses from the demo's checkerboards, then the main job on its session; also returns lines on the lenses."""
     lenses = calibrate_real(root, progress)
-    if config.output.formats == OutputConfig().formats:  # show what there is, unless told otherwise
-        config = replace(config, output=replace(config.output, formats=_SHOWN_FORMATS))
-    return run(root, config, overwrite=True, progress=progress, made_by=_MADE_BY), lenses
+    return run(root, shown(config), overwrite=True, progress=progress, made_by=_MADE_BY), lenses
+
+
+def shown(config: Config) -> Config:
+    """The settings with exports in many formats, to show what there is, unless they were told otherwise."""
+    if config.output.formats != OutputConfig().formats:
+        return config
+    return replace(config, output=replace(config.output, formats=_SHOWN_FORMATS))
 
 
 def run_synthetic(
@@ -65,7 +71,7 @@ def run_synthetic(
     The keypoints are those of the true cameras; they are reconstructed with cameras that were calibrated from corners
     of a synthetic board.
     """
-    _refuse_foreign(out, _MADE_BY_SYNTHETIC)
+    refuse_foreign(out, MADE_BY_SYNTHETIC)
     check_output_folder(out)
     session = Session(out)
     true_rig = camera_ring(4, distortion=_DISTORTION, seed=0)
@@ -84,7 +90,7 @@ def run_synthetic(
         result = reconstruct_poses2d(rig, poses2d, config)
         errors = [*calibration, *error_lines(result.poses3d, truth)]
         result = _write_synthetic(Session(folder), result, errors, config, progress)
-        made = {"made_by": _MADE_BY_SYNTHETIC, "seed": 0, "frames": frames}
+        made = {"made_by": MADE_BY_SYNTHETIC, "seed": 0, "frames": frames}
         write_text(folder / "session.yaml", yaml.safe_dump(made))
     outputs = {what: out / path.relative_to(folder) for what, path in result.outputs.items()}
     return replace(result, outputs=outputs), ["", *errors]
@@ -134,7 +140,7 @@ def _renamed(rig: Rig, names: dict[str, str]) -> Rig:
     return Rig(tuple(replace(camera, name=names[camera.name]) for camera in rig))
 
 
-def _refuse_foreign(out: Path, made_by: str) -> None:
+def refuse_foreign(out: Path, made_by: str) -> None:
     """Only a folder that is empty, or that this demo made, is written into."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
@@ -150,4 +156,4 @@ def _refuse_foreign(out: Path, made_by: str) -> None:
 def _is_unfinished(out: Path) -> bool:
     """A demo session that was interrupted before its session.yaml: only the recording and its rig."""
     there = {path.name for path in out.iterdir() if not path.name.startswith(HIDDEN_PREFIX)}
-    return there <= {"videos", "calibration", "cameras.yaml", "LICENSE.pose2sim"}
+    return there <= {"videos", "calibration", "cameras.yaml", "LICENSE.pose2sim", "truth", "studio.yaml"}

@@ -1,6 +1,6 @@
 """The 2D stage over whole recordings: guided by the last skeleton, or one view at a time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from mv3d.files.staging import written_together
 from mv3d.files.video import read_frames
 from mv3d.files.writing import check_output_folder, refuse_overwriting
 from mv3d.guidance import Guide, Look
+from mv3d.people_guidance import PeopleGuide
 from mv3d.pose2d.assembly import openpose_thresholds
 from mv3d.pose2d.blazepose import BlazePoseModel
 from mv3d.pose2d.detections import Detections
@@ -29,6 +30,7 @@ from mv3d.pose2d.top_down import PersonModel, TopDownEstimator
 from mv3d.pose2d.tracking import FlowTracker
 from mv3d.pose2d.whole_body import WholeBodyEstimator
 from mv3d.reconstruct.keypoints import Keypoints
+from mv3d.reconstruct.people import PeopleTracker
 
 BLAZEPOSE = "blazepose"
 # Who finds the people in whole images for models that look at one person.
@@ -89,7 +91,7 @@ def detected_skeleton(config: Pose2DConfig) -> Skeleton:
 def find_keypoints(
     recording: Recording, config: Config, progress: Progress = silent
 ) -> tuple[dict[str, Poses2D], np.ndarray]:
-    """The 2D stage of a run: guided looks at the performer, or whole images where several people are wanted.
+    """The 2D stage of a run: looks guided by the last skeletons; where people are tracked in 2D, whole images.
 
     Returns:
         Keypoints on each video's own frames by camera name, and crop outlines (frame, view, corner, 2) px on the
@@ -98,6 +100,8 @@ def find_keypoints(
     if config.reconstruct.people.count == 1:
         keypoints, outlines = find_guided(recording, config, progress)
         return to_poses2d(recording, keypoints), outlines
+    if not config.pose2d.track:
+        return find_everybody_guided(recording, config, progress)
     outlines = np.full((len(recording.timeline.timestamps), len(recording.rig), 4, 2), np.nan)
     return dict(_find_everybody(recording, config, progress)), outlines
 
@@ -121,6 +125,35 @@ def find_guided(recording: Recording, config: Config, progress: Progress = silen
     return keypoints, _stacked_outlines(looks, len(recording.rig))
 
 
+def find_everybody_guided(
+    recording: Recording, config: Config, progress: Progress = silent
+) -> tuple[dict[str, Poses2D], np.ndarray]:
+    """Everybody in whole images, and in crops around those who are known by then; see `find_keypoints`."""
+    estimator, rig, timeline = make_estimator(config.pose2d), recording.rig, recording.timeline
+    guide = PeopleGuide(rig, estimator, config.guidance, search_s=0.0)
+    tracker = PeopleTracker(rig, estimator.skeleton, config.reconstruct.people)
+    found: list[list[tuple[np.ndarray, np.ndarray]]] = [
+        [_nobody(estimator)] * video.frame_count for video in recording.videos
+    ]
+    outlines = np.full((len(timeline.timestamps), len(rig), 4, 2), np.nan)
+    instants = zip(timeline.timestamps, recording.images(), strict=True)
+    for f, (t, images) in enumerate(progress(instants, len(timeline.timestamps), "looking for people")):
+        look = guide.look(images, float(t), tracker.expected(float(t)))
+        tracker.step(look.xy, look.score, float(t))
+        for v in np.flatnonzero(timeline.present[f]):
+            found[v][timeline.index[f, v]] = look.xy[v], look.score[v]
+    poses = {
+        name: _padded(estimator, own, video.timestamps)
+        for name, own, video in zip(rig.names, found, recording.videos, strict=True)
+    }
+    return poses, outlines
+
+
+def _nobody(estimator: Detector) -> tuple[np.ndarray, np.ndarray]:
+    joints = len(estimator.skeleton)
+    return np.zeros((0, joints, 2)), np.zeros((0, joints))
+
+
 def find_in_whole_images(
     root: str | Path, config: Config, *, overwrite: bool = False, progress: Progress = silent
 ) -> dict[str, Path]:
@@ -140,7 +173,8 @@ def _find_everybody(recording: Recording, config: Config, progress: Progress) ->
     estimator = make_estimator(config.pose2d)
     for camera, video in zip(recording.rig, recording.videos, strict=True):
         frames = progress(read_frames(video.path, info=video), video.frame_count, f"2D pose, {camera.name}")
-        found = list(_found(estimator, (image for _, image in frames), config.pose2d))
+        everybody = _found(estimator, (image for _, image in frames), config.pose2d)
+        found = [(detections.xy, detections.score) for detections in everybody]
         yield camera.name, _padded(estimator, found, video.timestamps)
 
 
@@ -176,13 +210,13 @@ def to_poses2d(recording: Recording, keypoints: Keypoints) -> dict[str, Poses2D]
     return out
 
 
-def _padded(estimator: Detector, found: list[Detections], timestamps: np.ndarray) -> Poses2D:
+def _padded(estimator: Detector, found: Sequence[tuple[np.ndarray, np.ndarray]], timestamps: np.ndarray) -> Poses2D:
     """Detections of every frame in as many slots as the fullest frame needs."""
-    slots = max([len(f) for f in found] + [1])
+    slots = max([len(own) for _, own in found] + [1])
     joints = len(estimator.skeleton)
     xy, score = np.full((len(found), slots, joints, 2), np.nan), np.zeros((len(found), slots, joints))
-    for i, detections in enumerate(found):
-        xy[i, : len(detections)], score[i, : len(detections)] = detections.xy, detections.score
+    for i, (own_xy, own_score) in enumerate(found):
+        xy[i, : len(own_xy)], score[i, : len(own_xy)] = own_xy, own_score
     return Poses2D(estimator.skeleton, xy, score, timestamps)
 
 

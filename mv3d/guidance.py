@@ -3,6 +3,7 @@
 This is the one loop of the chain. It joins pose2d and reconstruct, so it lives on the pipeline's floor.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mv3d.close_looks import CloseLookConfig, look_closer
+from mv3d.data.camera import Camera
 from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
 from mv3d.pose2d.crops import VirtualCamera, make_crop, outline, source_pixels_per_metre
@@ -30,6 +32,8 @@ _SEGMENT_SHARES = (
 )
 _TYPICAL_STATURE_M = 1.7
 _STATURE_RANGE_M = (0.7, 2.3)
+# Frames whose measured statures are remembered.
+REMEMBERED = 200
 # A person of fewer joints says too little of where to look.
 _LEAST_JOINTS = 3
 # Stands in for the image of a view that has none at an instant.
@@ -48,6 +52,7 @@ class GuidanceConfig:
         margin_m: room left around the expected joints.
         settling_looks: extra looks at the first frame, each with a better idea of where the person is.
         fill_m: a joint that the person lacks takes a loose peak within this distance of where it is expected.
+        live_search_s: while several people are followed live, whole images are looked at for others every so often.
         wrists: a closer look at the wrists.
     """
 
@@ -58,6 +63,7 @@ class GuidanceConfig:
     margin_m: float = 0.2
     settling_looks: int = 2
     fill_m: float = 0.2
+    live_search_s: float = 1.0
     wrists: CloseLookConfig = field(default_factory=CloseLookConfig)
 
     def __post_init__(self) -> None:
@@ -94,7 +100,7 @@ class Guide:
         self._config, self._association = config, association
         self._up = up_direction(rig)
         self._expected = Expectation(len(estimator.skeleton), association.hold_s)
-        self._statures: list[float] = []
+        self._statures: deque[float] = deque(maxlen=REMEMBERED)
 
     def look(self, images: Sequence[np.ndarray | None], time: float) -> Look:
         """Find the performer in the images of one instant (None where a view has none)."""
@@ -110,7 +116,8 @@ class Guide:
             found = np.isfinite(xyz[:, 0])
             predicted = np.where(found[:, None], xyz, predicted)
         if self._config.wrists.enabled and isinstance(self._estimator, PeakDetector):
-            look_closer(self._estimator, images, crops, predicted, look.xy, look.score, self._config.wrists)
+            found = look.xy, look.score, look.peaks_xy
+            look_closer(self._estimator, images, crops, predicted, *found, self._config.wrists)
         self._expected.update(xyz, time)
         self._measure_stature(xyz)
         return look
@@ -143,34 +150,22 @@ class Guide:
         xy, score = chosen_keypoints(*people, sighting.detections)
         per_metre = [source_pixels_per_metre(crop[0]) for crop in crops]
         for v, camera in enumerate(self._rig):
-            _fill(xy[v], score[v], detections[v], camera.project(predicted), self._config.fill_m * per_metre[v])
+            fill_joints(xy[v], score[v], detections[v], camera.project(predicted), self._config.fill_m * per_metre[v])
         peaks = np.stack([d.peaks_xy for d in detections]), np.stack([d.peaks_score for d in detections])
         outlines = tuple(None if image is None else outline(crop[0]) for image, crop in zip(images, crops, strict=True))
         return Look(xy, score, *peaks, outlines), sighting.xyz, [crop[0] for crop in crops]
 
     def _crops(self, view: int, predicted: np.ndarray) -> list[VirtualCamera]:
-        config, camera = self._config, self._rig[view]
-        known = predicted[np.isfinite(predicted[:, 0])]
-        target = (known.min(0) + known.max(0)) / 2
-        half = np.linalg.norm(known - target, axis=1).max() + config.margin_m
-        per_metre = min(config.person_px / self._stature, (config.crop_px / 2) / half)
-        trunk = _trunk(predicted, self._estimator.skeleton)
-        ups = [up for up in (self._up, trunk if config.trunk_crop or self._up is None else None) if up is not None]
-        crops = [make_crop(camera, target, up, per_metre, config.crop_px) for up in ups or [-camera.R[1]]]
-        if len(crops) == 2 and _roll_between(*crops) < np.deg2rad(config.least_lean_deg):
-            crops.pop()
-        return crops
+        return crops_around(self._rig[view], predicted, self._estimator.skeleton, self._up, self._stature, self._config)
 
     @property
     def _stature(self) -> float:
-        return float(np.median(self._statures[-200:])) if self._statures else _TYPICAL_STATURE_M
+        return typical_stature(self._statures)
 
     def _measure_stature(self, xyz: np.ndarray) -> None:
-        skeleton = self._estimator.skeleton
-        have = [(a, b, s) for a, b, s in _SEGMENT_SHARES if a in skeleton.keypoints and b in skeleton.keypoints]
-        lengths = np.array([np.linalg.norm(xyz[skeleton.index(a)] - xyz[skeleton.index(b)]) / s for a, b, s in have])
-        if np.isfinite(lengths).sum() >= 3:
-            self._statures.append(float(np.clip(np.nanmedian(lengths), *_STATURE_RANGE_M)))
+        stature = stature_of(xyz, self._estimator.skeleton)
+        if stature is not None:
+            self._statures.append(stature)
 
     def _nothing(self) -> Look:
         """A look at which the performer is nowhere."""
@@ -178,6 +173,48 @@ class Guide:
         xy, score = chosen_keypoints(*_people(nobody), [None] * len(self._rig))
         peaks = np.stack([d.peaks_xy for d in nobody]), np.stack([d.peaks_score for d in nobody])
         return Look(xy, score, *peaks, (None,) * len(self._rig))
+
+
+def crops_around(
+    camera: Camera,
+    predicted: Float[np.ndarray, "joint 3"],
+    skeleton: Skeleton,
+    up: Float[np.ndarray, "3"] | None,
+    stature: float,
+    config: GuidanceConfig,
+) -> list[VirtualCamera]:
+    """A crop around a person, and where it differs one with the trunk upright.
+
+    Args:
+        camera: the source camera.
+        predicted: where the joints are expected, m; NaN where unknown.
+        skeleton: the joints.
+        up: of the world; None where it is not known.
+        stature: of the person, m.
+        config: settings.
+    """
+    known = predicted[np.isfinite(predicted[:, 0])]
+    target = (known.min(0) + known.max(0)) / 2
+    half = np.linalg.norm(known - target, axis=1).max() + config.margin_m
+    per_metre = min(config.person_px / stature, (config.crop_px / 2) / half)
+    trunk = _trunk(predicted, skeleton)
+    ups = [own for own in (up, trunk if config.trunk_crop or up is None else None) if own is not None]
+    crops = [make_crop(camera, target, own, per_metre, config.crop_px) for own in ups or [-camera.R[1]]]
+    if len(crops) == 2 and _roll_between(*crops) < np.deg2rad(config.least_lean_deg):
+        crops.pop()
+    return crops
+
+
+def stature_of(xyz: Float[np.ndarray, "joint 3"], skeleton: Skeleton) -> float | None:
+    """Stature (m) by the lengths of limbs; None where too few are known."""
+    have = [(a, b, s) for a, b, s in _SEGMENT_SHARES if a in skeleton.keypoints and b in skeleton.keypoints]
+    lengths = np.array([np.linalg.norm(xyz[skeleton.index(a)] - xyz[skeleton.index(b)]) / s for a, b, s in have])
+    return float(np.clip(np.nanmedian(lengths), *_STATURE_RANGE_M)) if np.isfinite(lengths).sum() >= 3 else None
+
+
+def typical_stature(statures: deque[float]) -> float:
+    """The usual one of measurements, m; a typical adult's before there are any."""
+    return float(np.median(statures)) if statures else _TYPICAL_STATURE_M
 
 
 def _people(detections: Sequence[Detections]) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -197,7 +234,9 @@ def _roll_between(first: VirtualCamera, second: VirtualCamera) -> float:
     return float(np.arccos(np.clip(first.R[1] @ second.R[1], -1, 1)))
 
 
-def _fill(xy: np.ndarray, score: np.ndarray, detections: Detections, expected: np.ndarray, reach_px: float) -> None:
+def fill_joints(
+    xy: np.ndarray, score: np.ndarray, detections: Detections, expected: np.ndarray, reach_px: float
+) -> None:
     """Give joints that the person lacks the best loose peak near where they are expected, at half its score."""
     distance = np.linalg.norm(detections.peaks_xy - expected[:, None], axis=-1)
     claim = np.where(distance < reach_px, detections.peaks_score * np.exp(-2 * (distance / reach_px) ** 2), 0.0)

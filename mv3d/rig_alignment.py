@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from calib.board_sources import sources_in
-from calib.boards import load_board
+from calib.boards import each_board, load_board
 from calib.resting_board import find_resting_board
 from calib.world import WorldChange, lying_board, onto_points, under_feet
 from mv3d.data.poses import Poses3D
@@ -140,6 +140,8 @@ def align_to_board(rig: Rig, board: str, folder: str | Path, thickness: float = 
         Mv3dError: no board, or a picture that belongs to no camera.
     """
     folder, pattern = Path(folder), load_board(board)
+    if len(each_board(pattern)) > 1:
+        raise ConfigError(f"{board}: several boards; name the one that lies on the floor, by a file of its own")
     sources = sources_in(folder, single_images=True) if folder.is_dir() else []
     if not sources:
         raise CalibrationError(
@@ -174,7 +176,7 @@ def align_to_scene(rig: Rig, scene: str | Path, *, rescale: bool = False) -> Ali
     Raises:
         Mv3dError: the file cannot be used, or its points do not tell the world.
     """
-    points = load_scene(scene)
+    points = load_scene(scene, rig.names)
     xyz = locate(rig, points)
     listed = [(p, xyz[p.name]) for p in points if p.xyz is not None]
     try:
@@ -186,7 +188,7 @@ def align_to_scene(rig: Rig, scene: str | Path, *, rescale: bool = False) -> Ali
     lines = [
         f"scene: {len(listed)} points, {1e3 * np.sqrt(np.mean(fit.distance**2)):.1f} mm off (rms);"
         f" the worst is {listed[worst][0].name}, {1e3 * fit.distance[worst]:.1f} mm",
-        _scale_line("the points' distances", fit.scale, rescale),
+        scale_line("the points' distances", fit.scale, rescale),
     ]
     return Alignment(fit.change.of_rig(rig), fit.change, tuple(lines))
 
@@ -238,7 +240,7 @@ def hold_against(
     """
     places = {camera.name: camera.center for camera in rig}
     if scene is not None:
-        places |= locate(rig, load_scene(scene))
+        places |= locate(rig, load_scene(scene, rig.names))
     ratios, lines = [], []
     for m in measured:
         unknown = [name for name in (m.first, m.second) if name not in places]
@@ -253,12 +255,13 @@ def hold_against(
         by_tape = f"{m.metres:.4f} m by the tape ({found / m.metres - 1:+.2%})"
         lines.append(f"{m.first} to {m.second}: {found:.4f} m by the rig, {by_tape}")
     scale = float(np.mean(ratios))
-    lines.append(_scale_line("the tape", scale, rescale))
+    lines.append(scale_line("the tape", scale, rescale))
     change = WorldChange(*_SAME, scale if rescale else 1.0)
     return Alignment(change.of_rig(rig), change, tuple(lines))
 
 
-def _scale_line(what: str, scale: float, taken: bool) -> str:
+def scale_line(what: str, scale: float, taken: bool) -> str:
+    """What a measurement says of the rig's scale, and whether that was taken."""
     if taken:
         return f"scale: lengths were multiplied by {scale:.5f}, as {what} say"
     hint = "; check the size of the board's squares, or pass --rescale" if abs(scale - 1) > _SCALE_OFF else ""

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from calib.board_set import motion_of
 from calib.board_sheet import bare_sheet, draw_sheet
-from calib.boards import Target, load_board
+from calib.boards import BoardSet, Target, load_board
 from mv3d.data.npz import save_npz
 from mv3d.data.rig import Rig
 from mv3d.data.session import Session
@@ -20,10 +21,10 @@ from mv3d.files.bvh import read_bvh
 from mv3d.files.progress import Progress, silent
 from mv3d.files.video_writer import VideoWriter
 from mv3d.files.writing import check_output_folder, refuse_overwriting, write_text
-from mv3d.synthetic.boards import carried_board
 from mv3d.synthetic.motions import MOTIONS
 from mv3d.synthetic.rigs import camera_ring
 from mv3d.synthetic.studio.actors import random_actor
+from mv3d.synthetic.studio.board_tour import BoardTour, tour_of
 from mv3d.synthetic.studio.film import Film
 from mv3d.synthetic.studio.human import load_human
 from mv3d.synthetic.studio.retargeting import clip_of_motion
@@ -50,7 +51,7 @@ class StudioConfig:
         people: how many.
         occluders: boxes that stand about, also before cameras.
         board: YAML file or name of a shipped board, filmed for `calibration/extrinsics/`; "" for none.
-        board_seconds: how long it is carried.
+        board_seconds: how long it is carried, from camera to camera and between neighbours.
         offset_s: standard deviation of the cameras' time offsets.
         film: shutter, exposure, noise.
         seed: of everything random.
@@ -69,7 +70,7 @@ class StudioConfig:
     people: int = 1
     occluders: int = 0
     board: str = "charuco_studio"
-    board_seconds: float = 40.0
+    board_seconds: float = 60.0
     offset_s: float = 0.0
     film: Film = field(default_factory=Film)
     seed: int = 0
@@ -122,7 +123,7 @@ def render_session(
     rig = studio_rig(config)
     offsets = config.offset_s * np.random.default_rng([config.seed, 1]).normal(size=len(rig))
     if config.board:
-        scene = studio_scene(config, panels=(_carried(load_board(config.board), config),))
+        scene = studio_scene(config, panels=_carried(load_board(config.board), rig, config))
         folder = root / "calibration" / "extrinsics"
         _film(rig, scene, config, offsets, config.board_seconds, config.fps / 3, folder, progress)
     else:
@@ -143,14 +144,39 @@ def board_picture(board: Target) -> tuple[np.ndarray, tuple[float, float]]:
     return draw_sheet(sheet, 1e-3 * _PIXELS_PER_SQUARE / board.pitch_m), (width, height)
 
 
-def _carried(board: Target, config: StudioConfig) -> Panel:
+def _carried(board: Target, rig: Rig, config: StudioConfig) -> tuple[Panel, ...]:
+    """The board in somebody's hands; several boards in the hands of several, or fixed to one another in one's."""
+    if not isinstance(board, BoardSet):
+        return (_panel(board, rig, config, config.seed),)
+    if not board.rigid:
+        return tuple(_panel(part, rig, config, config.seed + k) for k, part in enumerate(board.parts))
+    if not board.places:
+        raise ConfigError(f"{config.board}: how the boards are fixed must be known to draw them; give thickness_mm")
+    middle = np.array([*board.parts[0].size_m, 0.0]) / 2
+    fixed = [(R, t - middle) for R, t in map(motion_of, board.places)]
+    tour = _tour(board.parts[0], rig, config, config.seed)
+    return tuple(_held(part, tour, *place) for part, place in zip(board.parts, fixed, strict=True))
+
+
+def _panel(board: Target, rig: Rig, config: StudioConfig, seed: int) -> Panel:
+    """A board that is carried by its middle."""
+    middle = -np.array([*board.size_m, 0.0]) / 2
+    return _held(board, _tour(board, rig, config, seed), np.eye(3), middle)
+
+
+def _tour(board: Target, rig: Rig, config: StudioConfig, seed: int) -> BoardTour:
+    extent = (float(np.ptp(board.points[:, 0])), float(np.ptp(board.points[:, 1])))
+    return tour_of(rig, extent, config.board_seconds, seed=seed)
+
+
+def _held(board: Target, tour: BoardTour, fixed_R: np.ndarray, fixed_t: np.ndarray) -> Panel:
+    """A board fixed (R, t m) to what is carried."""
     picture, size = board_picture(board)
-    middle = np.array([*size, 0.0]) / 2
-    reach = 0.22 * config.radius
+    margin = (np.array([*size, 0.0]) - [*board.size_m, 0.0]) / 2
 
     def pose(seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        R, t = carried_board(seconds, center=(0.0, 0.0, 1.1), reach=(reach, reach, 0.45), speed=0.7, seed=config.seed)
-        return R, t - R @ middle
+        R, t = tour.at(seconds)
+        return R @ fixed_R, t + R @ (fixed_t - fixed_R @ margin)
 
     return Panel(picture, size, pose)
 

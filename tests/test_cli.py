@@ -175,7 +175,7 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The session that the synthetic demo makes, and what it says."""
     folder = tmp_path_factory.mktemp("demo")
     (folder / "plain.yaml").write_text("output: {scene: false}")
-    done = _process("demo", "--synthetic", "--out", "made", "--config", "plain.yaml", cwd=folder)
+    done = _process("demo", "--synthetic", "--from-keypoints", "--out", "made", "--config", "plain.yaml", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return folder / "made", done.stdout
@@ -217,7 +217,9 @@ def test_synthetic_demo_again(synthetic: tuple[Path, str], tell: Tell) -> None:
     """Into its own folder as often as one likes, into somebody else's never."""
     root, _ = synthetic
     before, first = _contents(root), Poses3D.load(root / "pose3d.npz").xyz
-    done = _process("demo", "--synthetic", "--out", root, "--config", root.parent / "plain.yaml", "--quiet")
+    done = _process(
+        "demo", "--synthetic", "--from-keypoints", "--out", root, "--config", root.parent / "plain.yaml", "--quiet"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert _contents(root).keys() == before.keys()
     again = Poses3D.load(root / "pose3d.npz").xyz
@@ -229,7 +231,7 @@ def test_synthetic_demo_again(synthetic: tuple[Path, str], tell: Tell) -> None:
 
 def test_synthetic_demo_into_a_foreign_folder(tmp_path: Path, tell: Tell) -> None:
     (tmp_path / "thesis.txt").write_text("all of it")
-    line = tell("demo", "--synthetic", "--out", tmp_path)
+    line = tell("demo", "--synthetic", "--from-keypoints", "--out", tmp_path)
     assert str(tmp_path) in line
     assert "choose another folder with --out" in line
     assert _contents(tmp_path) == {"thesis.txt": b"all of it"}

@@ -1,7 +1,7 @@
 """The closer look at the wrists, with a detector that says exactly what the test wants."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -62,11 +62,11 @@ def truth() -> np.ndarray:
     return standing_person((0.0, 0.0), 0.3, 1, skeleton=COCO_18, seed=2)[0]
 
 
-def _first_look(rig: Rig, truth: np.ndarray) -> tuple[list[VirtualCamera], np.ndarray, np.ndarray]:
-    """Crops, keypoints 3 px to the right of the truth, and their scores."""
+def _first_look(rig: Rig, truth: np.ndarray) -> tuple[list[VirtualCamera], np.ndarray, np.ndarray, np.ndarray]:
+    """Crops, keypoints 3 px to the right of the truth, their scores, and candidates of which they are the second."""
     crops = [make_crop(camera, truth.mean(0), UP, 160.0, 352) for camera in rig]
     xy = np.stack([camera.project(truth) for camera in rig]) + np.array([3.0, 0.0])
-    return crops, xy, np.full(xy.shape[:2], FIRST_SCORE)
+    return crops, xy, np.full(xy.shape[:2], FIRST_SCORE), np.stack([xy + 50, xy], axis=2)
 
 
 def _images(rig: Rig) -> list[np.ndarray | None]:
@@ -74,23 +74,25 @@ def _images(rig: Rig) -> list[np.ndarray | None]:
 
 
 def test_a_wrist_lies_at_the_mean_of_both_looks_by_their_scores(rig: Rig, truth: np.ndarray) -> None:
-    crops, xy, score = _first_look(rig, truth)
+    crops, xy, score, peaks_xy = _first_look(rig, truth)
     before = xy.copy()
     detector = ExactDetector(rig, truth)
     assert isinstance(detector, PeakDetector)
-    look_closer(detector, _images(rig), crops, truth, xy, score, CloseLookConfig())
+    look_closer(detector, _images(rig), crops, truth, xy, score, peaks_xy, CloseLookConfig())
     wrists = [R_WRIST, L_WRIST]
     third = 3.0 * FIRST_SCORE / (FIRST_SCORE + SECOND_SCORE)
     for v, camera in enumerate(rig):
         np.testing.assert_allclose(xy[v, wrists], camera.project(truth[wrists]) + np.array([third, 0]), atol=EXACT_PX)
     others = np.setdiff1d(np.arange(len(COCO_18)), wrists)
     np.testing.assert_array_equal(xy[:, others], before[:, others])
+    np.testing.assert_array_equal(peaks_xy[:, :, 1], xy)
+    np.testing.assert_array_equal(peaks_xy[:, :, 0], before + 50)
 
 
 def test_crops_show_the_forearm_larger_and_whole(rig: Rig, truth: np.ndarray) -> None:
-    crops, xy, score = _first_look(rig, truth)
+    crops, xy, score, peaks_xy = _first_look(rig, truth)
     detector = ExactDetector(rig, truth)
-    look_closer(detector, _images(rig), crops, truth, xy, score, CloseLookConfig(zoom=2.0, crop_px=224))
+    look_closer(detector, _images(rig), crops, truth, xy, score, peaks_xy, CloseLookConfig(zoom=2.0, crop_px=224))
     assert len(detector.crops) == 2 * len(rig)
     for crop, (wrist, elbow) in zip(
         detector.crops, [("RWrist", "RElbow")] * 3 + [("LWrist", "LElbow")] * 3, strict=True
@@ -105,7 +107,7 @@ def test_crops_show_the_forearm_larger_and_whole(rig: Rig, truth: np.ndarray) ->
 
 @pytest.mark.parametrize("case", ["far", "no image", "not found", "unknown elbow"])
 def test_what_leaves_a_wrist_alone(rig: Rig, truth: np.ndarray, case: str) -> None:
-    crops, xy, score = _first_look(rig, truth)
+    crops, xy, score, peaks_xy = _first_look(rig, truth)
     images, expected, detector = _images(rig), truth.copy(), ExactDetector(rig, truth)
     if case == "far":
         # Beyond 8 cm at the scale of the source image.
@@ -117,14 +119,14 @@ def test_what_leaves_a_wrist_alone(rig: Rig, truth: np.ndarray, case: str) -> No
     else:
         expected[COCO_18.index("RElbow")] = np.nan
     before = xy.copy()
-    look_closer(detector, images, crops, expected, xy, score, CloseLookConfig())
+    look_closer(detector, images, crops, expected, xy, score, peaks_xy, CloseLookConfig())
     np.testing.assert_array_equal(xy[0, R_WRIST], before[0, R_WRIST])
 
 
-@pytest.mark.parametrize(("setting", "value"), [("crop_px", 100), ("crop_px", 0), ("zoom", 0.0)])
-def test_settings_that_cannot_be(setting: str, value: float) -> None:
+@pytest.mark.parametrize(("setting", "value"), [("crop_px", 100), ("crop_px", 0), ("zoom", 0)])
+def test_settings_that_cannot_be(setting: str, value: int) -> None:
     with pytest.raises(ValueError, match=setting):
-        CloseLookConfig(**{setting: value})
+        replace(CloseLookConfig(), **{setting: value})
 
 
 def test_the_network_tells_its_peaks_as_it_does_when_it_finds_people(rig: Rig, truth: np.ndarray) -> None:

@@ -21,7 +21,7 @@ _NO_RIG = (
 
 def calibrate(
     session: Session,
-    board: str,
+    board: str | None = None,
     lens: str = "auto",
     lens_of: tyro.conf.UseAppendAction[tuple[str, ...]] = (),
     known_lenses: Path | None = None,
@@ -43,7 +43,8 @@ def calibrate(
 
     Args:
         session: the session folder.
-        board: YAML file of the board, or name of a shipped one.
+        board: YAML file of the board, or name of a shipped one. Without one --check, and --only a camera, go by the
+            people in pose2d/, or in videos/.
         lens: auto, pinhole0, pinhole4, pinhole5, pinhole8, pinhole12, pinhole14, double-sphere or fisheye, for all
             cameras.
         lens_of: lens models of single cameras, over --lens, NAME=MODEL, given once per camera.
@@ -56,7 +57,7 @@ def calibrate(
         global_shutter: the cameras take all lines of an image at once.
         board_shape: estimate where the board's corners really are: for a bent sheet, or a print that is out of true.
         check: write nothing; say whether --known-rig, or the session's cameras.yaml, still fits the pictures of the
-            board, and which camera was moved since and by how much.
+            board, or the people, and which camera was moved since and by how much.
         overwrite: replace an earlier calibration.
         quiet: no progress bar and no summary.
     """
@@ -65,6 +66,8 @@ def calibrate(
     from calib.report import summary_lines
     from mv3d import calibration
 
+    if board is None:
+        return _by_people(session, known_rig, only, check, overwrite, Settings(quiet=quiet))
     models = dict(_name_and_value(text) for text in lens_of)
     config = CalibrationConfig(
         lens=LensConfig(model=lens, per_camera=models),
@@ -92,6 +95,21 @@ def _checked(session: Path, board: str, rig: Path | None, config: "CalibrationCo
     from mv3d.calibration_check import check_session
 
     return recheck_lines(check_session(session, board, rig, config, progress=settings.progress))
+
+
+def _by_people(
+    session: Path, rig: Path | None, only: tuple[str, ...], check: bool, overwrite: bool, settings: Settings
+) -> Lines:
+    from mv3d.person_check import check_by_people, person_check_lines, place_by_people
+
+    if check:
+        return person_check_lines(check_by_people(session, rig, settings.load(), progress=settings.progress))
+    if len(only) != 1:
+        raise ConfigError("--board is missing; without a board only --check works, and --only one camera")
+    place_by_people(session, rig, only[0], settings.load(), overwrite=overwrite, progress=settings.progress)
+    return settings.unless_quiet(
+        [f"{session / 'cameras.yaml'}: {only[0]} placed anew by the people; the others as before"]
+    )
 
 
 def _lines(rolling_shutter: bool, global_shutter: bool) -> bool | None:
@@ -129,15 +147,22 @@ def board(board: str, out: Path, page: str = "A4", overwrite: bool = False) -> L
 
     Args:
         board: YAML file of the board, or name of a shipped one.
-        out: file to write, .pdf or .png.
+        out: file to write, .pdf or .png; of several boards, one file each, numbered.
         page: A4, A3, letter, or width x height in mm, e.g. 600x400.
         overwrite: replace the file if it is already there.
     """
     from calib.board_sheet import lay_out, write_sheet
-    from calib.boards import load_board
+    from calib.boards import each_board, load_board
 
-    if out.exists() and not overwrite:
-        raise SessionError(f"{out}: already there; pass --overwrite to replace it")
-    pattern = load_board(board)
-    write_sheet(lay_out(pattern, page), out)
-    return [f"{out}: {pattern.describe()}; print at 100 % and measure the ruler"]
+    parts = each_board(load_board(board))
+    files = [out] if len(parts) == 1 else [out.with_stem(f"{out.stem}_{k}") for k in range(1, len(parts) + 1)]
+    for path in files:
+        if path.exists() and not overwrite:
+            raise SessionError(f"{path}: already there; pass --overwrite to replace it")
+    sheets = [lay_out(part, page) for part in parts]
+    for sheet, path in zip(sheets, files, strict=True):
+        write_sheet(sheet, path)
+    return [
+        f"{path}: {part.describe()}; print at 100 % and measure the ruler"
+        for path, part in zip(files, parts, strict=True)
+    ]

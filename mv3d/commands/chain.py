@@ -20,22 +20,48 @@ _DEFAULTS = Settings()
 
 
 def demo(
-    synthetic: bool = False, out: Path | None = None, cache: Path | None = None, settings: Settings = _DEFAULTS
+    synthetic: bool = False,
+    out: Path | None = None,
+    cache: Path | None = None,
+    from_keypoints: bool = False,
+    cameras: int = 4,
+    size: tuple[int, int] = (640, 480),
+    seconds: float = 8.0,
+    board_seconds: float = 60.0,
+    seed: int = 0,
+    settings: Settings = _DEFAULTS,
 ) -> Lines:
     """The main job on a real recording of four cameras, fetched once; or on a synthetic one, which needs no network.
 
+    The synthetic one is rendered: a carried board calibrates the cameras, a performer walks, waves, squats and turns,
+    and the errors of cameras, keypoints and skeleton are told against the truth. The options from --from-keypoints to
+    --seed are its.
+
     Args:
-        synthetic: a synthetic performer seen by four cameras as keypoints, with the error against the truth.
+        synthetic: render a recording instead of fetching one; some minutes on two cores.
         out: folder for the session; demo_session or demo_synthetic by default.
         cache: where the fetched recording is kept; the user's cache folder by default.
+        from_keypoints: no pictures: noisy keypoints of a walking performer; seconds.
+        cameras: on a ring around the performer.
+        size: width and height of the pictures, px.
+        seconds: length of the performance.
+        board_seconds: how long the board is carried.
+        seed: of everything random.
         settings: shared settings.
     """
     from mv3d import demonstration
 
-    if synthetic:
+    if synthetic and from_keypoints:
         root = out or Path("demo_synthetic")
         result, errors = demonstration.run_synthetic(root, settings.load(), progress=settings.progress)
         return result_lines(result, settings, errors)
+    if synthetic:
+        from mv3d.studio import StudioConfig
+        from mv3d.studio_demo import run_rendered
+
+        studio = StudioConfig(cameras=cameras, size=size, seconds=seconds, board_seconds=board_seconds, seed=seed)
+        result, found = run_rendered(out or Path("demo_synthetic"), studio, settings.load(), settings.progress)
+        return result_lines(result, settings, ["", *found.lines()])
     root = demonstration.prepare_real(out or Path("demo_session"), cache)
     result, lenses = demonstration.run_real(root, settings.load(), settings.progress)
     return settings.unless_quiet(lenses) + result_lines(result, settings)

@@ -47,6 +47,8 @@ def align(
     board_thickness_mm: float = 0.0,
     points: Path | None = None,
     person: Path | None = None,
+    markers: Path | None = None,
+    marker_pictures: Path | None = None,
     measured: tyro.conf.UseAppendAction[tuple[tuple[str, str, float], ...]] = (),
     rescale: bool = False,
     out: Path | None = None,
@@ -55,17 +57,22 @@ def align(
     """Put the world of a rig on the floor: z up, the floor at z = 0; and hold its scale against a tape.
 
     By a board that lies on the floor (--board and --floor), by points that were marked in the pictures (--points), or
-    by a person's feet (--person). Skeletons that were made before keep the old world: run the session again.
+    by a person's feet (--person). Single markers tell the scale by their sizes and distances, and the world by their
+    places (--markers and --marker-pictures). Skeletons that were made before keep the old world: run the session again.
 
     Args:
         source: session folder, or a rig in any format.
         board: with --floor: YAML file of the board, or name of a shipped one.
         floor: pictures of the board on the floor, <camera>.jpg, <camera>/ or <camera>.mp4; one camera is enough.
         board_thickness_mm: of the board on the floor.
-        points: YAML file of points marked in two cameras or more, with their places; see docs/formats.md.
+        points: YAML file of points marked in two cameras or more, with their places, or Pose2Sim's Image_points.json;
+            see docs/formats.md.
         person: pose3d.npz, made with this rig, of a person who walks through the room.
+        markers: with --marker-pictures: YAML file of single markers in the room; see docs/formats.md. With --floor too,
+            they tell the scale and the board the world.
+        marker_pictures: of the markers, <camera>.jpg, <camera>/ or <camera>.mp4, two cameras or more.
         measured: distance in metres of two cameras or points, e.g. cam01 cam02 2.53; given once per distance.
-        rescale: multiply all lengths to fit --measured, or else --points.
+        rescale: multiply all lengths to fit --measured or --markers, or else --points.
         out: rig to write; the session's cameras.yaml if left out, and the one before stays as cameras.unaligned.yaml.
         overwrite: replace the target if it is already there.
     """
@@ -75,23 +82,59 @@ def align(
     rig = read_rig(_rig_of(source))
     if (floor is None) != (board is None):
         raise ConfigError("--floor needs --board, and --board needs --floor")
-    ways = [name for name, given in (("--floor", floor), ("--points", points), ("--person", person)) if given]
-    if len(ways) > 1 and not (ways == ["--floor", "--points"] and measured):
+    given = {"--floor": floor, "--points": points, "--person": person, "--markers": markers}
+    ways = [name for name, value in given.items() if value]
+    if len(ways) > 1 and not (ways == ["--floor", "--points"] and measured) and ways != ["--floor", "--markers"]:
         raise ConfigError(f"{' and '.join(ways)} are different worlds; give one of them")
+    if (markers is None) != (marker_pictures is None):
+        raise ConfigError("--markers needs --marker-pictures, and --marker-pictures needs --markers")
+    if markers and measured:
+        raise ConfigError("--markers and --measured are different scales; give one of them")
     if not ways and not measured:
-        raise ConfigError("nothing to align to; give --board and --floor, --points, --person or --measured")
+        raise ConfigError("nothing to align to; give --board and --floor, --points, --person, --markers or --measured")
     lines: list[str] = []
     scale = 1.0
+    if markers and marker_pictures:
+        from mv3d.scene_markers import align_to_markers
+
+        done = align_to_markers(rig, markers, marker_pictures, rescale=rescale)
+        rig, lines, scale = done.rig, list(done.lines), done.change.scale
     for done in rig_alignment.aligned(
         rig,
         board=(board, floor, 1e-3 * board_thickness_mm) if board and floor else None,
         scene=points,
         person=person,
         measured=[rig_alignment.Measured(*m) for m in measured],
-        rescale=rescale,
+        rescale=rescale and not markers,
     ):
         rig, lines, scale = done.rig, [*lines, *done.lines], scale * done.change.scale
     return [*lines, rig_alignment.save_aligned(rig, source, out, overwrite, scale)]
+
+
+def place(
+    lenses: tyro.conf.Positional[Path],
+    points: Path,
+    out: Path,
+    overwrite: bool = False,
+) -> Lines:
+    """Find where cameras stand from marked points of the scene whose places are known, without a board.
+
+    Lenses must be known; each camera is placed by its own marks, four or more. The world is that of the places.
+
+    Args:
+        lenses: lenses.yaml, or a rig in any format whose poses are left aside.
+        points: YAML file of marked points, or Pose2Sim's Image_points.json; see docs/formats.md.
+        out: rig to write.
+        overwrite: replace the target if it is already there.
+    """
+    from mv3d.files.rigs import write_rig
+    from mv3d.rig_placing import known_lenses, place_cameras
+
+    if out.exists() and not overwrite:
+        raise SessionError(f"{out}: already there; pass --overwrite to replace it")
+    done = place_cameras(known_lenses(lenses), points)
+    write_rig(done.rig, out)
+    return [*done.lines, f"{out}: {len(done.rig)} cameras"]
 
 
 def compare(

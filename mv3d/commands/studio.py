@@ -109,3 +109,51 @@ def synth_images(
     config = PicturesConfig(images, seed, content=content)
     annotations = render_pictures(out, config, overwrite=overwrite, progress=settings.progress)
     return settings.unless_quiet([f"annotations {annotations}"])
+
+
+def plan(
+    rig: tyro.conf.Positional[Path | None] = None,
+    out: Path = Path("plan"),
+    cameras: int = 4,
+    radius: float = 3.6,
+    camera_height: float = 1.6,
+    look_at: float = 0.95,
+    size: tuple[int, int] = (1920, 1080),
+    field_of_view: float = 65.0,
+    area: tuple[float, float] = (3.0, 3.0),
+    center: tuple[float, float] = (0.0, 0.0),
+    height: float = 2.0,
+    noise_px: float | None = None,
+    overwrite: bool = False,
+) -> Lines:
+    """What a rig would see and how exactly, before it is bought: how many cameras see each place, and the error in mm.
+
+    Args:
+        rig: a rig file of any known format, z up and the floor at 0; without one a ring is planned, as described by the
+            options from --cameras to --field-of-view.
+        out: folder for maps (plan.png), figures (plan.json) and the planned cameras.yaml.
+        cameras: on a ring, looking inwards.
+        radius: of the ring, m.
+        camera_height: of the cameras over the floor, m.
+        look_at: height that all look at, m.
+        size: width and height of the pictures, px.
+        field_of_view: from the left to the right edge, degrees.
+        area: size along x and y of the floor on which people move, m.
+        center: of that area, m.
+        height: up to which they reach, m.
+        noise_px: standard deviation of a keypoint's coordinate; 3 px at 640 px of width by default, and more in
+            proportion.
+        overwrite: replace an earlier plan.
+    """
+    from mv3d.files.rigs import read_rig
+    from mv3d.files.writing import refuse_overwriting
+    from mv3d.rig_plan import PlanConfig, Ring, plan_rig, ring_of, usual_noise, write_plan
+
+    refuse_overwriting(out / "plan.json", overwrite)
+    ring = Ring(cameras, radius, camera_height, look_at, size, field_of_view)
+    planned = read_rig(rig) if rig else ring_of(ring)
+    noise = noise_px if noise_px is not None else usual_noise(planned)
+    config = PlanConfig(area=area, center=center, height=height, noise_px=noise)
+    found = plan_rig(planned, config)
+    files = write_plan(out, planned, found, config)
+    return [*found.lines(), "", *(f"{name:<10}{path}" for name, path in files.items())]

@@ -87,3 +87,32 @@ def write_rescaled(source: Path, target: Path, scale: float) -> None:
         raise FormatError(f"{source}: cannot read it ({' '.join(str(error).split())}); calibrate again") from error
     with whole_file(target) as part, part.open("wb") as out:
         np.savez_compressed(out, allow_pickle=False, **arrays)
+
+
+def write_moved(source: Path, target: Path, camera: str, sd: Float[np.ndarray, "6"]) -> None:
+    """Write what is known of a rig's parameters after the pose of one camera was found by something else.
+
+    Args:
+        source, target: files.
+        camera: its name; a file that does not know it is written as it is.
+        sd: of its turn, rad, and translation, m, from the left. With the others' they no longer go together.
+
+    Raises:
+        FormatError: the source cannot be read.
+        SessionError: the target cannot be written.
+    """
+    try:
+        with np.load(source, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        names, parameters = [str(name) for name in arrays["cameras"]], [str(p) for p in arrays.get("parameters", ())]
+        if camera in names and "covariance" in arrays:
+            v = names.index(camera)
+            rows = [v * len(parameters) + parameters.index(name) for name in _NAMES["extrinsics"]]
+            arrays["covariance"][rows], arrays["covariance"][:, rows] = 0.0, 0.0
+            arrays["covariance"][rows, rows] = sd**2
+            for name in ("distances", "distances_sd"):
+                arrays[name][v], arrays[name][:, v] = np.nan, np.nan
+    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{source}: cannot read it ({' '.join(str(error).split())}); calibrate again") from error
+    with whole_file(target) as part, part.open("wb") as out:
+        np.savez_compressed(out, allow_pickle=False, **arrays)

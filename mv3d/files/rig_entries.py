@@ -62,6 +62,8 @@ def image_size(value: Sequence[float] | np.ndarray) -> tuple[int, int]:
 
 def make_camera(name: str, size: tuple[int, int], lens: Lens, R: np.ndarray, t: np.ndarray) -> Camera:
     """A Camera whose printed rotation is made exact; ValueError if it is no rotation."""
-    if np.linalg.det(R) > 0 and np.abs(R @ R.T - np.eye(3)).max() <= _PRINTED_ROTATION_TOLERANCE:
+    if np.abs(R @ R.T - np.eye(3)).max() <= _PRINTED_ROTATION_TOLERANCE:
+        if np.linalg.det(R) < 0:
+            raise ValueError("its rotation is a mirror image (determinant -1): export it with right-handed axes")
         R = nearest_rotation(R)
     return Camera(name, size, lens, R, t)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from mv3d.files.writing import whole_file
 
 _log = logging.getLogger(__name__)
 METRES_PER_UNIT = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
+# Optical axes that pass a common point within this share of the cameras' distance from it look at one scene.
+_MEET = 0.25
 # Cameras of one person are some metres apart: further or nearer than this (m), the unit of the file is another.
 _FARTHEST_APART, _NEAREST = 150.0, 0.02
 
@@ -93,7 +95,28 @@ def read_rig(path: str | Path, format: str = "auto", units: str | None = None, s
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CalibrationError(f"{path}: not a rig that can be used: {' '.join(str(error).split())}") from error
     _suspect_units(rig, path, units)
+    if len(rig) > 2 and not _look_at_one_place(rig) and _look_at_one_place(_inverted(rig)):
+        _log.warning(
+            "%s: its cameras look apart, but at one place if its poses are world from camera: are they inverted?", path
+        )
     return rig
+
+
+def _inverted(rig: Rig) -> Rig:
+    return Rig(tuple(replace(camera, R=camera.R.T, t=-camera.R.T @ camera.t) for camera in rig))
+
+
+def _look_at_one_place(rig: Rig) -> bool:
+    """Whether the optical axes nearly meet in front of all cameras; not so where they are parallel."""
+    axes = np.stack([camera.R[2] for camera in rig])
+    across = np.eye(3) - axes[:, :, None] * axes[:, None]
+    total = across.sum(0)
+    if np.linalg.eigvalsh(total)[0] < 1e-3 * len(rig):
+        return False
+    middle = np.linalg.solve(total, np.einsum("cij,cj->i", across, rig.centers))
+    depth = ((middle - rig.centers) * axes).sum(1)
+    beside = np.linalg.norm(np.einsum("cij,cj->ci", across, middle - rig.centers), axis=1)
+    return bool((beside < _MEET * depth).all())
 
 
 def _suspect_units(rig: Rig, path: Path, units: str) -> None:

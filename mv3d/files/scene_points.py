@@ -4,10 +4,12 @@ points:
 - name: corner of the mat
   xyz: [0, 0, 0]                  # m; optional
   seen: {cam01: [812.5, 430], cam02: [301, 622]}    # px
+
+Or Pose2Sim's Image_points.json, see `mv3d.files.pose2sim_scene`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ import yaml
 
 from mv3d.errors import CalibrationError
 from mv3d.files.opencv_storage import load_yaml
+from mv3d.files.pose2sim_scene import read_image_points
 from mv3d.files.rig_entries import numbers, read_limited
+from mv3d.files.sessions import alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,33 @@ class ScenePoint:
     seen: Mapping[str, tuple[float, float]]
 
 
-def load_scene(path: str | Path) -> tuple[ScenePoint, ...]:
+def load_scene(path: str | Path, cameras: Sequence[str] = ()) -> tuple[ScenePoint, ...]:
     """Read a file of points.
+
+    Args:
+        path: the file.
+        cameras: names of the rig; a name of the file that differs from one of them as names of files may becomes it.
 
     Raises:
         CalibrationError: not such a file; names the point.
     """
     path = Path(path)
+    points = _clicked(path) if path.suffix.lower() == ".json" else _listed(path)
+    return tuple(
+        replace(point, seen={alike(name, cameras) or name: xy for name, xy in point.seen.items()}) for point in points
+    )
+
+
+def _clicked(path: Path) -> tuple[ScenePoint, ...]:
+    """Of Pose2Sim: a point is its place, and named by it."""
+    seen: dict[tuple[float, float, float], dict[str, tuple[float, float]]] = {}
+    for camera, points in read_image_points(path).items():
+        for place, pixel in points:
+            seen.setdefault(place, {})[camera] = pixel
+    return tuple(ScenePoint(", ".join(f"{v:g}" for v in place), place, by) for place, by in seen.items())
+
+
+def _listed(path: Path) -> tuple[ScenePoint, ...]:
     try:
         document = load_yaml(read_limited(path).decode("utf-8"))
         entries = document.get("points") if isinstance(document, dict) else None

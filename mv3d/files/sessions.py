@@ -78,6 +78,15 @@ def match_names(rig_names: Sequence[str], video_names: Sequence[str], kind: str 
     return {name: found[name] for name in rig_names}
 
 
+def alike(name: str, rig_names: Sequence[str]) -> str | None:
+    """The camera of the rig that a name belongs to, as `match_names` has it; None if there is none, or several."""
+    for key in (_exact, _letters, _without_zeros):
+        fits = [own for own in rig_names if key(own) == key(name)]
+        if fits:
+            return fits[0] if len(fits) == 1 else None
+    return None
+
+
 def _unique_pairs(left: list[str], free: list[str], key: Callable[[str], str], kind: str) -> dict[str, str]:
     pairs = {}
     for name in left:

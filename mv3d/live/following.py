@@ -11,6 +11,7 @@ from mv3d.data.poses import MISSING
 from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
 from mv3d.guidance import Guide
+from mv3d.people_guidance import PeopleGuide
 from mv3d.pose2d.detector import Detector
 from mv3d.reconstruct.causal import CausalReconstructor
 from mv3d.reconstruct.causal_lag import CausalSkeleton
@@ -77,7 +78,9 @@ class OnePerson:
 
     def __init__(self, rig: Rig, estimator: Detector, config: Config) -> None:
         self._rig, self._estimator = rig, estimator
-        self._guide = Guide(rig, estimator, config.guidance, config.reconstruct.association)
+        # A closer look costs more time than its millimetre is worth here.
+        guidance = replace(config.guidance, wrists=replace(config.guidance.wrists, enabled=False))
+        self._guide = Guide(rig, estimator, guidance, config.reconstruct.association)
         self._reconstructor = reconstructor(rig, estimator.skeleton, config)
 
     @property
@@ -101,11 +104,12 @@ class OnePerson:
 
 
 class SeveralPeople:
-    """Everybody, or so many, in whole images."""
+    """Everybody, or so many: in crops around those who are followed, and now and then in whole images."""
 
     def __init__(self, rig: Rig, estimator: Detector, config: Config) -> None:
         self._rig, self._estimator = rig, estimator
-        reconstruct = config.reconstruct
+        reconstruct, guidance = config.reconstruct, config.guidance
+        self._guide = PeopleGuide(rig, estimator, guidance, guidance.live_search_s)
         learning = Learning(reconstruct.triangulation, reconstruct.sequence)
         causal = replace(reconstruct.causal, in_background=True)
         self._people = CausalPeople(rig, estimator.skeleton, reconstruct.people, causal, learning)
@@ -127,14 +131,9 @@ class SeveralPeople:
             made_up.step(xy, score, frame * _A_FRAME)
 
     def look(self, images: Sequence[np.ndarray | None], time: float) -> Seen2D:
-        """The 2D stage."""
-        joints = len(self.skeleton)
-        there = [v for v, image in enumerate(images) if image is not None]
-        xy, score = [np.zeros((0, joints, 2))] * len(images), [np.zeros((0, joints))] * len(images)
-        found = self._estimator.detect([image for image in images if image is not None])
-        for v, detections in zip(there, found, strict=True):
-            xy[v], score[v] = detections.xy, detections.score
-        return Seen2D(tuple(xy), tuple(score))
+        """The 2D stage, guided by the last skeletons."""
+        look = self._guide.look(images, time, self._people.expected(time))
+        return Seen2D(look.xy, look.score)
 
     def step(self, seen: Seen2D, time: float, delay: np.ndarray) -> list[LivePerson]:
         """The 3D stage."""

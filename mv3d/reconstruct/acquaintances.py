@@ -21,11 +21,13 @@ class Acquaintance:
         person: number.
         bones: for each of the last frames (bone,) lengths, m; NaN where not seen.
         usual: (bone,) their median.
+        clarity: how many views saw them, and for how long.
     """
 
     person: int
     bones: tuple[np.ndarray, ...]
     usual: np.ndarray
+    clarity: float
 
 
 class Acquaintances:
@@ -39,9 +41,9 @@ class Acquaintances:
         """Theirs."""
         return [lost.person for lost in self._lost]
 
-    def add(self, person: int, bones: Sequence[np.ndarray]) -> None:
+    def add(self, person: int, bones: Sequence[np.ndarray], clarity: float) -> None:
         """Somebody was lost; whoever was lost first is forgotten where there are too many."""
-        self._lost.append(Acquaintance(person, tuple(bones), _usual(bones)))
+        self._lost.append(Acquaintance(person, tuple(bones), _usual(bones), clarity))
 
     def recognised(self, bones: Sequence[np.ndarray], tolerance: float) -> Acquaintance | None:
         """Who has these bones (relative difference, rms, at most `tolerance`), if one has and no other nearly so.

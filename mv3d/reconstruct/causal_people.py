@@ -16,7 +16,7 @@ from mv3d.reconstruct.association import chosen_keypoints
 from mv3d.reconstruct.causal import CausalReconstructor
 from mv3d.reconstruct.causal_lag import CausalSkeleton
 from mv3d.reconstruct.causal_model import CausalConfig, CausalModel, Learning, without_bones
-from mv3d.reconstruct.people import PeopleConfig, PeopleTracker, Seen
+from mv3d.reconstruct.people import PeopleConfig, PeopleTracker
 from mv3d.reconstruct.ray_table import RayTable
 
 
@@ -45,7 +45,6 @@ class CausalPeople:
         self._table = RayTable(rig)
         self._tracker = PeopleTracker(rig, skeleton, people, self._table)
         self._followed: dict[int, _Followed] = {}
-        self._clarity: dict[int, float] = {}
         # Models of those who may come back.
         self._models: dict[int, CausalModel] = {}
 
@@ -70,7 +69,7 @@ class CausalPeople:
         """
         seen = {one.person: one for one in self._tracker.step(xy, score, time)}
         self._rename()
-        self._choose(seen)
+        self._choose()
         out = []
         for number in sorted(self._followed):
             one, followed = seen.get(number), self._followed[number]
@@ -83,22 +82,21 @@ class CausalPeople:
                 out.append(CausalPerson(number, skeleton))
         return out
 
+    def expected(self, time: float) -> dict[int, Float[np.ndarray, "joint 3"]]:
+        """Where the joints of those who are followed will be, by number, m; NaN where unknown."""
+        return self._tracker.expected(time)
+
     def _rename(self) -> None:
         """Who turned out to be an old acquaintance goes on under the old number, with the old bones."""
         for new, old in self._tracker.take_renamed().items():
-            self._clarity[old] = self._clarity.get(old, 0.0) + self._clarity.pop(new, 0.0)
             if new in self._followed:
                 self._followed[old] = self._followed.pop(new)
                 if old in self._models:
                     self._followed[old].filter.model = self._models.pop(old)
 
-    def _choose(self, seen: dict[int, Seen]) -> None:
+    def _choose(self) -> None:
         """Whom to follow now; begins and ends filters."""
-        for number, one in seen.items():
-            views = float((one.detections >= 0).sum())
-            self._clarity[number] = self._clarity.get(number, 0.0) + max(views - 1.5, 0.0)
-        ranked = sorted(self._tracker.numbers, key=lambda number: -self._clarity.get(number, 0.0))
-        chosen = ranked[: self._people.count]
+        chosen = self._tracker.wanted
         for number in self._followed.keys() - set(chosen):
             ended = self._followed.pop(number)
             if ended.confirmed:
@@ -107,7 +105,6 @@ class CausalPeople:
             if number not in self._followed:
                 self._followed[number] = _Followed(self._begun(number), confirmed=False)
         known = {*self._tracker.numbers, *self._tracker.remembered}
-        self._clarity = {number: value for number, value in self._clarity.items() if number in known}
         self._models = {number: model for number, model in self._models.items() if number in known}
 
     def _begun(self, number: int) -> CausalReconstructor:

@@ -101,6 +101,7 @@ class _Track:
     seen_for: float = 0.0
     confirmed: bool = False
     named: bool = False
+    clarity: float = 0.0
     bones: deque[np.ndarray] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
 
@@ -125,6 +126,17 @@ class PeopleTracker:
     def remembered(self) -> list[int]:
         """Of those who were lost and would be known again."""
         return self._lost.numbers
+
+    @property
+    def wanted(self) -> list[int]:
+        """Of them the `count` whom most views have seen for longest."""
+        return [track.person for track in sorted(self._tracks, key=lambda t: -t.clarity)[: self._config.count]]
+
+    def expected(self, time: float) -> dict[int, Float[np.ndarray, "joint 3"]]:
+        """Where the joints of those who are wanted will be, by number, m; NaN where unknown."""
+        wanted = set(self.wanted)
+        at = {track.person: track.expected.at(time) for track in self._tracks if track.person in wanted}
+        return {person: xyz for person, xyz in at.items() if xyz is not None}
 
     def take_renamed(self) -> dict[int, int]:
         """Numbers that turned out to be of people known before, new to old, since this was last asked."""
@@ -225,6 +237,8 @@ class PeopleTracker:
         track.expected.update(xyz, time)
         track.seen_for += min(time - track.seen_at, _LONGEST_STEP_S)
         track.seen_at = time
+        # A view and a half agree by themselves.
+        track.clarity += max(float((own >= 0).sum()) - 1.5, 0.0)
         track.bones.append(self._bone_lengths(xyz))
         track.confirmed |= track.seen_for >= self._config.confirm_s
         if track.confirmed and not track.named:
@@ -243,7 +257,7 @@ class PeopleTracker:
             ):
                 self._tracks.remove(track)
                 if track.confirmed:
-                    self._lost.add(track.person, track.bones)
+                    self._lost.add(track.person, track.bones, track.clarity)
 
     def _recognise(self, track: _Track) -> None:
         """Give a newcomer the number of the person who was lost and has the same bones, if only one has."""
@@ -251,7 +265,7 @@ class PeopleTracker:
         if lost is not None:
             self._renamed[track.person] = lost.person
             track.person, track.bones = lost.person, deque([*lost.bones, *track.bones], _REMEMBERED)
-            track.named = True
+            track.named, track.clarity = True, track.clarity + lost.clarity
 
 
 def _apart(xyz: np.ndarray, other: np.ndarray) -> float:

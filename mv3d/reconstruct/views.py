@@ -83,22 +83,9 @@ def reconstruct_views(
     """
     triangulation = config.reconstruct.triangulation
     clocks = np.zeros(len(rig)) if clocks is None else clocks
-    if np.any(clocks):
-        poses = [replace(p, timestamps=p.timestamps + clock) for p, clock in zip(poses, clocks, strict=True)]
+    seen = seen_people(rig, poses, timeline, config, corrections, clocks)
+    keypoints, sync, timeline = seen.performer, seen.sync, seen.timeline
     limbs = judged_joints(poses[0].skeleton)
-
-    def chosen_at(instants: Timeline) -> tuple[Keypoints, list[Keypoints]]:
-        people = select_people(rig, poses, instants.timestamps, instants.index, instants.present, config.reconstruct)
-        # Where every frame is at its instant the sequence need not look at times view by view.
-        shifted = instants.time_shift if np.any(instants.time_shift) else None
-        performer, *others = [replace(chosen, time_shift=shifted) for chosen in people]
-        return apply_corrections(performer, rig.names, instants, corrections), others
-
-    keypoints, others = chosen_at(timeline)
-    sync = estimate_sync(rig, keypoints, limbs, config.sync) if config.sync.enabled else None
-    if sync is not None and sync.applied:
-        timeline = _matched_again(timeline, poses, sync)
-        keypoints, others = chosen_at(timeline)
     check = check_rig(rig, keypoints, limbs, triangulation, config.rig_check) if config.rig_check.enabled else None
     kind = config.rig_check.refine
     if kind is not None:
@@ -107,11 +94,60 @@ def reconstruct_views(
     poses3d, used = reconstruct_keypoints(rig, keypoints, config.reconstruct)
     found = sync.time_offsets if sync is not None and sync.applied else np.zeros(len(rig))
     poses3d = replace(poses3d, time_offsets=clocks + found)
-    beside = (reconstruct_other(rig, other, config.reconstruct) for other in others)
+    beside = (reconstruct_other(rig, other, config.reconstruct) for other in seen.others)
     poses3d = poses3d.joined_with([other for other in beside if other is not None])
     quality = measure_quality(rig, used.xy, used.score, poses3d, triangulation)
     diagnosis = _diagnosis(rig, sync, check, keypoints, poses3d)
     return Reconstruction(rig, poses3d, quality, diagnosis, timeline)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenPeople:
+    """Who was chosen across the views, on synchronised clocks.
+
+    Attributes:
+        performer: keypoints on the timeline, corrected by hand.
+        others: the other people's.
+        sync: what the movement tells of the clocks; None where it was not looked at or cannot be told.
+        timeline: which frames were looked at together.
+    """
+
+    performer: Keypoints
+    others: tuple[Keypoints, ...]
+    sync: Sync | None
+    timeline: Timeline
+
+
+def seen_people(
+    rig: Rig,
+    poses: Sequence[Poses2D],
+    timeline: Timeline,
+    config: ViewsConfig,
+    corrections: Sequence[Correction],
+    clocks: Float[np.ndarray, " view"],
+) -> SeenPeople:
+    """Choose the people across the views and synchronise; arguments as of `reconstruct_views`.
+
+    Raises:
+        ReconstructionError: nobody is seen by two views.
+    """
+    if np.any(clocks):
+        poses = [replace(p, timestamps=p.timestamps + clock) for p, clock in zip(poses, clocks, strict=True)]
+
+    def chosen_at(instants: Timeline) -> tuple[Keypoints, tuple[Keypoints, ...]]:
+        people = select_people(rig, poses, instants.timestamps, instants.index, instants.present, config.reconstruct)
+        # Where every frame is at its instant the sequence need not look at times view by view.
+        shifted = instants.time_shift if np.any(instants.time_shift) else None
+        performer, *others = [replace(chosen, time_shift=shifted) for chosen in people]
+        return apply_corrections(performer, rig.names, instants, corrections), tuple(others)
+
+    performer, others = chosen_at(timeline)
+    limbs = judged_joints(poses[0].skeleton)
+    sync = estimate_sync(rig, performer, limbs, config.sync) if config.sync.enabled else None
+    if sync is not None and sync.applied:
+        timeline = _matched_again(timeline, poses, sync)
+        performer, others = chosen_at(timeline)
+    return SeenPeople(performer, others, sync, timeline)
 
 
 def _matched_again(timeline: Timeline, poses: Sequence[Poses2D], sync: Sync) -> Timeline:

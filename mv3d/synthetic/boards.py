@@ -89,6 +89,7 @@ def film_board(
     speed: float = 1.0,
     toward: Float[np.ndarray, "3"] | None = None,
     center: tuple[float, float, float] = (0.0, 0.0, 0.95),
+    normals: Float[np.ndarray, "corner 3"] | None = None,
     seed: int = 0,
 ) -> SyntheticBoard:
     """Let every camera take `frames` pictures of the moving board.
@@ -104,6 +105,7 @@ def film_board(
         line_time: s from one image line to the next, counted from the middle line: a rolling shutter.
         stills: no times, and no frame is a neighbour of another.
         speed, toward, center: of the motion, see `carried_board`.
+        normals: on the board, into it, at each corner; of a body each side has its own. None: z, of a flat board.
         seed: of motion and noise.
     """
     rng = np.random.default_rng([seed, 1])
@@ -113,12 +115,13 @@ def film_board(
     offsets = offsets + jitter_s * rng.normal(size=offsets.shape)
     motion = {"speed": speed, "toward": toward, "seed": seed, "center": center}
     middle = points.mean(0)
+    inward = np.tile([0.0, 0.0, 1.0], (len(points), 1)) if normals is None else normals
     xy = np.full((count, frames, len(points), 2), np.nan)
     for c, camera in enumerate(rig):
         exact, R, t = _exposed(camera, points - middle, instants + offsets[c], line_time, motion)
         sight = t - camera.center
-        facing = np.einsum("fi,fi->f", R[:, :, 2], sight) / np.linalg.norm(sight, axis=1)
-        inside = ((exact >= 0) & (exact <= np.array(camera.size) - 1)).all(-1) & (facing > _FLATTEST)[:, None]
+        facing = np.einsum("fij,nj,fi->fn", R, inward, sight) / np.linalg.norm(sight, axis=1, keepdims=True)
+        inside = ((exact >= 0) & (exact <= np.array(camera.size) - 1)).all(-1) & (facing > _FLATTEST)
         inside &= inside.sum(1, keepdims=True) >= _FEWEST_CORNERS
         xy[c] = np.where(inside[..., None], exact + noise_px * rng.normal(size=exact.shape), np.nan)
     R, t = carried_board(instants, **motion)

@@ -96,7 +96,7 @@ def test_a_mirrored_rotation_is_refused(tmp_path):
     for j in (1, 2, 3):
         text = text.replace(f'r1{j}="', f'r1{j}="-').replace('"--', '"')
     path.write_text(text)
-    with pytest.raises(CalibrationError, match=r"cam_01.*not a rotation"):
+    with pytest.raises(CalibrationError, match=r"cam_01.*mirror image"):
         read_rig(path)
 
 

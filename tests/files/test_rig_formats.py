@@ -1,5 +1,6 @@
 """Rigs of other programs: round trips, files as the programs write them, and what can be wrong with them."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -268,10 +269,53 @@ def test_lengths_in_the_wrong_unit_are_suspected(tmp_path: Path, caplog: pytest.
     assert not caplog.text
 
 
+def test_inverted_poses_are_suspected(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    inverted = Rig(tuple(replace(c, R=c.R.T, t=-c.R.T @ c.t) for c in RIG))
+    write_rig(inverted, tmp_path / "wrong.toml")
+    read_rig(tmp_path / "wrong.toml")
+    assert "wrong.toml: its cameras look apart, but at one place if its poses are world from camera" in caplog.text
+    caplog.clear()
+    # A ring as it should be; cameras side by side; cameras in one row that look at one place.
+    row = Rig(tuple(replace(RIG[0], name=f"c{i}", R=np.eye(3), t=np.array([0.3 * i, 0, 0])) for i in range(3)))
+    for rig in (RIG, row, camera_ring(3, span=0.5, seed=2)):
+        write_rig(rig, tmp_path / "right.toml")
+        read_rig(tmp_path / "right.toml")
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("value", ["nan", "1e999", "1e40", "'x'"])
+@pytest.mark.parametrize("format", [*WRITTEN, "mv3d", "aniposelib"])
+def test_numbers_that_are_none_are_one_line(
+    tmp_path: Path, format: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A number of a pose that is not finite, absurd or a text."""
+    rig = Rig(tuple(replace(camera, t=np.array([7.25, 8.5, 9.75])) for camera in RIG))
+    path = tmp_path / WRITTEN.get(format, "rig.toml" if format == "aniposelib" else "rig.yaml")
+    write_rig(rig, path, format)
+    spoilt = 0
+    for file in [path] if path.is_file() else sorted(path.iterdir()):
+        text, count = re.subn(r"(?<![\d.])(8\.50*(e\+00)?|8500\.0)(?!\d)", value, file.read_text())
+        file.write_text(text)
+        spoilt += count
+    assert spoilt
+    if value == "1e40":
+        # Far away is a place, and suspected by its size.
+        read_rig(path, format)
+        assert "pass --units" in caplog.text
+    else:
+        with pytest.raises(CalibrationError, match=path.name.replace(".", r"\.")) as caught:
+            read_rig(path, format)
+        assert "\n" not in str(caught.value)
+
+
 _HOSTILE = {
     "aliases": "%YAML:1.0\n---\na: &a [1, 2]\nb: [*a, *a]\n",
     "a mirror": _CHAIN.replace("[0.0, 0.0, 1.0, 0.0]", "[0.0, 0.0, -1.0, 0.0]"),
     "entities": '<!DOCTYPE x [<!ENTITY a "b">]><opencv_storage><Ks>&a;</Ks></opencv_storage>',
+    "a file of the system": '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]><opencv_storage><Ks>&a;</Ks>'
+    "</opencv_storage>",
+    "a billion laughs": '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><opencv_storage><Ks>&b;</Ks>'
+    "</opencv_storage>",
     "objects": "%YAML:1.0\n---\na: !!python/object/apply:os.system ['true']\n",
     "a wrong matrix": "%YAML:1.0\n---\nKs: !!opencv-matrix\n  rows: 3\n  cols: 3\n  dt: d\n  data: [1, 2]\n",
     "nothing": "%YAML:1.0\n---\n",
@@ -286,6 +330,12 @@ def test_hostile_files_are_one_line(tmp_path: Path, what: str) -> None:
         with pytest.raises(CalibrationError, match=name.replace(".", r"\.")) as caught:
             read_rig(path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_mirrored_pose_is_named_and_so_is_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "camchain.yaml").write_text(_HOSTILE["a mirror"])
+    with pytest.raises(CalibrationError, match=r"camera cam1: its rotation is a mirror image .* right-handed axes"):
+        read_rig(tmp_path / "camchain.yaml")
 
 
 def test_a_folder_without_a_rig(tmp_path: Path) -> None:

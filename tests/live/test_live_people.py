@@ -17,6 +17,7 @@ from mv3d.live.config import LiveConfig
 from mv3d.live.following import OnePerson, SeveralPeople, make_follower
 from mv3d.live.run import LiveRun
 from mv3d.live.showing import content_of, poses3d_of
+from mv3d.pose2d.crops import to_crop
 from mv3d.pose2d.detections import Detections
 from mv3d.synthetic.performer import standing_person
 from mv3d.synthetic.rigs import camera_ring
@@ -47,11 +48,28 @@ class Everybody:
             coded(f, v, SIZE).tobytes(): (f, v) for f in range(truth.shape[1]) for v in range(len(RIG))
         }  # fmt: skip
 
+        self.whole: list[int] = []
+        self.crops: list[tuple[int, int]] = []
+
     def detect(self, images) -> list[Detections]:
-        return [self._seen(*self._codes[image.tobytes()]) for image in images]
+        codes = [self._codes[image.tobytes()] for image in images]
+        self.whole += sorted({frame for frame, _ in codes})
+        return [self._seen(*code) for code in codes]
 
     def detect_in_crops(self, images, crops) -> list[Detections]:
-        raise AssertionError("nobody looks at crops here")
+        """What lies in each crop: whole people, parts of people, nobody."""
+        out = []
+        for image, own in zip(images, crops, strict=True):
+            frame, view = self._codes[image.tobytes()]
+            assert own[0].camera is RIG[view]
+            self.crops.append((frame, view))
+            found = self._seen(frame, view)
+            at = to_crop(own[0], found.xy)
+            score = np.where(((at >= 0) & (at <= own[0].size - 1)).all(-1), found.score, 0.0)
+            kept = (score > 0).any(1)
+            xy = np.where(score[..., None] > 0, found.xy, np.nan)
+            out.append(Detections(xy[kept], score[kept], score[kept].mean(1), found.peaks_xy, found.peaks_score))
+        return out
 
     def _seen(self, frame: int, view: int) -> Detections:
         there = [p for p in range(len(self._truth)) if (p, frame) not in self._away]
@@ -186,6 +204,17 @@ def test_what_is_shown_holds_everybody(coded) -> None:
     assert poses.xyz.shape[1] == 3
     assert poses.person_id.tolist() == [person.number for person in run.newest.people]
     assert "3 in view" in content_of(run.newest, RIG, COCO_18).lines[1]
+
+
+def test_whole_images_are_looked_at_until_somebody_is_found_and_then_once_a_second(coded) -> None:
+    truth = several(2)
+    estimator = Everybody(coded, truth)
+    follower = make_follower(RIG, estimator, EVERYBODY)
+    for f in range(FRAMES):
+        follower.step(follower.look([coded(f, v, SIZE) for v in range(len(RIG))], f / FPS), f / FPS, np.zeros(len(RIG)))
+    assert estimator.whole == [0, 15]
+    # Two people, four views, in every frame but the first.
+    assert len(estimator.crops) == 2 * len(RIG) * (FRAMES - 1)
 
 
 def test_one_person_is_followed_as_ever(coded) -> None:

@@ -59,6 +59,18 @@ def test_the_shared_joints_are_those_of_mobilenet_thin(tmp_path, draw_people):
     assert (maps.heatmaps[BODY_25.index("LHeel")] == 0).all()
 
 
+def test_a_new_head_begins_with_what_the_last_stage_finds_inside():
+    network = _with_mobilenets_weights()
+    network.begin_as_last_stage()
+    features = torch.rand(1, network.base_count, 6, 6)
+    taught = network.stages[-1].heatmaps
+    expected = taught.wide(taught.convs(features))
+    second = torch.cat([torch.zeros(1, network._new_count, 6, 6), features], 1)
+    for stage, seen in zip(network.head, (features, second), strict=True):
+        found = stage.heatmaps.wide(stage.heatmaps.convs(seen))[:, : expected.shape[1]]
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
 def test_people_with_feet_are_put_together_by_the_limbs_of_the_layout():
     xyz = standing_person((0.0, 0.0), 0.4, 1, fps=1.0)[0]
     flat = xyz[:, [1, 2]] * [-160, -160] + [100, 320]

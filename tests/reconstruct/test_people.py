@@ -201,14 +201,14 @@ def test_a_person_is_known_again_among_those_who_were_lost_last():
     bones = rng.uniform(0.2, 0.5, (3, 12))
     lost = Acquaintances(2)
     for person in range(3):
-        lost.add(person, [bones[person]] * 5)
+        lost.add(person, [bones[person]] * 5, 1.0)
     assert lost.numbers == [1, 2]
     assert lost.recognised([bones[0]] * 5, 0.06) is None
     found = lost.recognised([1.02 * bones[1]] * 5, 0.06)
     assert found is not None
     assert found.person == 1
     assert lost.numbers == [2]
-    lost.add(4, [1.01 * bones[2]] * 5)
+    lost.add(4, [1.01 * bones[2]] * 5, 1.0)
     # Two whose bones differ by less than the newcomer's do.
     assert lost.recognised([1.04 * bones[2]] * 5, 0.06) is None
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mv3d.data.skeleton import Skeleton
 from mv3d.data.skeletons import BODY_25, COCO_18
-from mv3d.pose2d.networks.mobilenet_thin import MobilenetThin, Stage
+from mv3d.pose2d.networks.mobilenet_thin import Branch, MobilenetThin, SeparableConv, Stage
 
 _HIDDEN = 128
 _HEAD_STAGES = 2
@@ -58,9 +58,22 @@ class MobileBody25(MobilenetThin):
         self.own_fields = NEW_FIELDS
         self.base_count = self.feature_count + COCO_18.paf_count + COCO_18.heatmap_count
         new = LAYOUT.paf_count - COCO_18.paf_count, LAYOUT.heatmap_count - COCO_18.heatmap_count
+        self._new_count = sum(new)
         self.head = nn.ModuleList(
             Stage(self.base_count + (sum(new) if i else 0), _HIDDEN, *new, hidden=_HIDDEN) for i in range(_HEAD_STAGES)
         )
+
+    @torch.no_grad()
+    def begin_as_last_stage(self) -> None:
+        """Let half of the head's channels be those of mobilenet_thin's last stage, which knows legs already."""
+        taught = self.stages[-1]
+        assert isinstance(taught, Stage)
+        for number, own in enumerate(self.head):
+            assert isinstance(own, Stage)
+            # A later stage of the head sees the new fields first, then what mobilenet_thin's stages see.
+            first = 0 if number == 0 else self._new_count
+            for mine, theirs in ((own.pafs, taught.pafs), (own.heatmaps, taught.heatmaps)):
+                _begin_branch_as(mine, theirs, slice(first, first + self.base_count))
 
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features h w"]:
         """What the head sees: mobilenet_thin's PAFs, heatmaps and features."""
@@ -79,6 +92,27 @@ class MobileBody25(MobilenetThin):
             found.append((_in_order(heatmaps, new_heatmaps), torch.cat([pafs, new_pafs], 1)))
             x = torch.cat([new_pafs, new_heatmaps, features], 1)
         return found
+
+
+def _begin_branch_as(own: Branch, taught: Branch, known: slice) -> None:
+    """The first channels of a branch become another's, whose inputs are at `known`."""
+    for layer, (mine, theirs) in enumerate(zip(own.convs, taught.convs, strict=True)):
+        assert isinstance(mine, SeparableConv)
+        assert isinstance(theirs, SeparableConv)
+        at = known if layer == 0 else slice(0, theirs.depthwise.in_channels)
+        mine.depthwise.weight[at] = theirs.depthwise.weight
+        _take_over(mine.pointwise, theirs.pointwise, at)
+    _take_over(own.wide, taught.wide, slice(0, taught.wide.in_channels))
+
+
+def _take_over(own: nn.Conv2d, taught: nn.Conv2d, at: slice) -> None:
+    """The first outputs of a 1x1 layer become another's, read from the inputs `at` alone."""
+    count = taught.out_channels
+    own.weight[:count] = 0.0
+    own.weight[:count, at] = taught.weight
+    assert own.bias is not None
+    assert taught.bias is not None
+    own.bias[:count] = taught.bias
 
 
 def _in_order(

@@ -30,7 +30,8 @@ class FeatureCache:
     def of(self, choices: list[Choice]) -> Float[Tensor, "batch features h w"]:
         """The features of some pictures."""
         rows = [(self._first[c.source] + c.image) * self._each + c.variant for c in choices]
-        return torch.from_numpy(np.stack([self._features[row] for row in rows])).float()
+        found = torch.from_numpy(np.stack([self._features[row] for row in rows]))
+        return found.to(torch.float32, memory_format=torch.channels_last)
 
 
 def cached_features(

@@ -35,7 +35,7 @@ def train(config: TrainingConfig, progress: Progress = silent) -> Path:
     """
     model, device = model_named(config.model), choose_device(config.device)
     torch.manual_seed(config.seed)
-    network = start(model, config).to(device)
+    network = start(model, config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     pictures = Pictures(config, model, learnt_joints(network, model, config.train))
     config.out.mkdir(parents=True, exist_ok=True)
     write_text(config.out / "settings.json", json.dumps(asdict(config), indent=1, default=str) + "\n")

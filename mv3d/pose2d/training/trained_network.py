@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mv3d.errors import ConfigError, FormatError
 from mv3d.files.writing import whole_file
 from mv3d.pose2d.models import MODELS, Model, load_network
+from mv3d.pose2d.networks.mobile_body_25 import MobileBody25
 from mv3d.pose2d.networks.mobilenet_thin import MobilenetThin
 from mv3d.pose2d.training.config import TrainingConfig
 from mv3d.pose2d.weight_files import read_weights
@@ -39,6 +40,8 @@ def start(model: Model, config: TrainingConfig) -> MobilenetThin:
     if given and not fitting:
         raise FormatError(f"{config.weights or model.name}: no layer of {model.name} is in these weights")
     network.load_state_dict(fitting, strict=False)
+    if isinstance(network, MobileBody25) and fitting and not any(n.startswith(network.new_parts) for n in fitting):
+        network.begin_as_last_stage()
     trained = _trained_parameters(network, config.train)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name in trained)
