@@ -40,7 +40,7 @@ class ScenePose:
 def pose_from_scene(
     lens: Lens, x_world: Float[np.ndarray, "point 3"], x_image: Float[np.ndarray, "point 2"], marked_px: float
 ) -> ScenePose:
-    """The pose that fits marked points best; one in four may be marked wrong.
+    """The pose that fits marked points best; a few may be marked wrong.
 
     Starts are the poses of all points and of all but each one, so that one wrong mark spoils not all of them. Source of
     the starts: Terzakis and Lourakis, A consistently fast and globally optimal solution to PnP, ECCV 2020, in OpenCV.

@@ -49,7 +49,7 @@ class StudioConfig:
         fps, seconds: of the recording.
         motion: "routine", "walk", or one of `mv3d.synthetic.motions.MOTIONS`.
         people: how many.
-        occluders: boxes that stand about, also before cameras.
+        occluders: boxes that stand about, none within 1.5 m of a camera.
         board: YAML file or name of a shipped board, filmed for `calibration/extrinsics/`; "" for none.
         board_seconds: how long it is carried, from camera to camera and between neighbours.
         offset_s: standard deviation of the cameras' time offsets.
@@ -95,7 +95,8 @@ def studio_scene(config: StudioConfig, bvh: Path | None = None, panels: tuple[Pa
     if config.motion not in ("routine", "walk", *MOTIONS):
         raise ConfigError(f"motion {config.motion}: there are routine, walk, {', '.join(MOTIONS)}")
     rng = np.random.default_rng(config.seed)
-    room, light = random_room(rng, half=1.5 * config.radius, occluders=config.occluders)
+    stands = studio_rig(config).centers
+    room, light = random_room(rng, half=1.5 * config.radius, occluders=config.occluders, cameras=stands)
     return Scene(room, light, () if panels else _actors(config, bvh), panels)
 
 
@@ -123,7 +124,7 @@ def render_session(
     rig = studio_rig(config)
     offsets = config.offset_s * np.random.default_rng([config.seed, 1]).normal(size=len(rig))
     if config.board:
-        scene = studio_scene(config, panels=_carried(load_board(config.board), rig, config))
+        scene = studio_scene(config, panels=carried_panels(load_board(config.board), rig, config))
         folder = root / "calibration" / "extrinsics"
         _film(rig, scene, config, offsets, config.board_seconds, config.fps / 3, folder, progress)
     else:
@@ -144,7 +145,7 @@ def board_picture(board: Target) -> tuple[np.ndarray, tuple[float, float]]:
     return draw_sheet(sheet, 1e-3 * _PIXELS_PER_SQUARE / board.pitch_m), (width, height)
 
 
-def _carried(board: Target, rig: Rig, config: StudioConfig) -> tuple[Panel, ...]:
+def carried_panels(board: Target, rig: Rig, config: StudioConfig) -> tuple[Panel, ...]:
     """The board in somebody's hands; several boards in the hands of several, or fixed to one another in one's."""
     if not isinstance(board, BoardSet):
         return (_panel(board, rig, config, config.seed),)

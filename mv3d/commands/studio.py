@@ -38,7 +38,7 @@ def synth(
         motion: routine (walk, wave, squat, turn), walk, jump, sit, squat, turn, wave, box, dance.
         bvh: motion file for the first person instead; lengths in centimetres, y up.
         people: how many.
-        occluders: boxes that stand about at random, also before cameras.
+        occluders: boxes that stand about at random, none within 1.5 m of a camera.
         board: board that is filmed for calibration/extrinsics/; "" leaves it out and writes the true cameras.yaml.
         line_time_us: rolling shutter, microseconds from line to line.
         exposure_ms: motion blur.

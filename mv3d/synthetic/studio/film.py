@@ -21,7 +21,7 @@ class Film:
         samples: per pixel, each way; their mean is the pixel.
         line_time: s from one image line to the next, counted from the middle line: a rolling shutter.
         exposure_s: how long each line is exposed; 0 is an instant.
-        blur_samples: instants whose mean is an exposure that is not 0.
+        blur_samples: instants whose mean is an exposure that is not 0; odd, since the one in the middle is the truth's.
         gain: factor on the light.
         read_noise, shot_noise: standard deviations of the dark and of full light, of 1.
         defocus_px: standard deviation of the lens's blur.
@@ -31,12 +31,16 @@ class Film:
     samples: int = 2
     line_time: float = 0.0
     exposure_s: float = 0.0
-    blur_samples: int = 4
+    blur_samples: int = 5
     gain: float = 0.8
     read_noise: float = 0.004
     shot_noise: float = 0.02
     defocus_px: float = 0.0
     jpeg: int = 0
+
+    def __post_init__(self) -> None:
+        if self.blur_samples % 2 != 1:
+            raise ValueError(f"blur_samples is {self.blur_samples}; an odd number has an instant in the middle")
 
 
 def developed(light: Float[np.ndarray, "height width 3"], film: Film, seed: int) -> UInt8[np.ndarray, "height width 3"]:

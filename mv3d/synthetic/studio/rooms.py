@@ -10,6 +10,10 @@ from mv3d.synthetic.studio.texture_kernels import BLOTCHES, BRICKS, CHECKS, PLAI
 from mv3d.synthetic.studio.wardrobe import material, random_color
 
 _TEXELS = 768
+# A box nearer to a camera than this could fill its picture, m.
+_BEFORE_CAMERA = 1.5
+# Draws of a place for a box, of which the last is taken if none is clear.
+_TRIES = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +67,11 @@ def plain_room(half: float = 6.0, height: float = 4.0) -> tuple[Room, Light]:
 
 
 def random_room(
-    rng: np.random.Generator, half: float = 6.0, occluders: int = 3, clear: float = 1.2
+    rng: np.random.Generator,
+    half: float = 6.0,
+    occluders: int = 3,
+    clear: float = 1.2,
+    cameras: Float[np.ndarray, "camera 3"] | None = None,
 ) -> tuple[Room, Light]:
     """Walls, floor, boxes and light by chance.
 
@@ -72,6 +80,7 @@ def random_room(
         half: least distance of the walls from the middle, m; cameras should stand within.
         occluders: boxes like furniture that stand about.
         clear: no box comes nearer to the middle, m.
+        cameras: where they stand, m; no box comes nearer to one than `_BEFORE_CAMERA`. None for anywhere.
     """
     sides = half + rng.uniform(0, 2, 4)
     height = rng.uniform(2.8, 5.0)
@@ -79,7 +88,7 @@ def random_room(
     walls = [_surface(rng, (PLAIN, PLAIN, STRIPES, BRICKS, BLOTCHES, PLANKS), axis) for axis in (0, 0, 1, 1)]
     faces = [np.stack([*walls, _surface(rng, (PLAIN, TILES, PLANKS, CHECKS, BLOTCHES), 2), _surface(rng, (PLAIN,), 2)])]
     for _ in range(occluders):
-        boxes.append(_furniture(rng, clear, 0.75 * half))
+        boxes.append(_furniture(rng, clear, 0.75 * half, np.zeros((0, 3)) if cameras is None else cameras))
         one = _surface(rng, (PLAIN, PLANKS, BLOTCHES, CHECKS), int(rng.integers(3)))
         faces.append(np.repeat(one[None], 6, 0))
     light = _light(rng.uniform(0, 2 * np.pi), rng.uniform(0.6, 1.4), rng.uniform(0.3, 1.4), rng.uniform(0.25, 0.9), rng)
@@ -117,10 +126,16 @@ def _surface(rng: np.random.Generator, kinds: tuple[int, ...], axis: int) -> np.
     return material(kind, first, second, float(scale), (float(way[0]), float(way[1]), float(way[2])), 0.05)
 
 
-def _furniture(rng: np.random.Generator, clear: float, reach: float) -> np.ndarray:
+def _furniture(rng: np.random.Generator, clear: float, reach: float, cameras: np.ndarray) -> np.ndarray:
+    """A box on the floor that stands clear of the middle and of cameras, if there is such a place within reach."""
     size = np.array([rng.uniform(0.3, 1.2), rng.uniform(0.3, 0.8), rng.uniform(0.4, 1.9)])
-    away = clear + 0.5 * float(np.hypot(*size[:2])) + rng.random() * max(reach - clear, 0.1)
-    angle, turn = rng.uniform(0, 2 * np.pi, 2)
-    middle = away * np.array([np.cos(angle), np.sin(angle)])
+    around = 0.5 * float(np.hypot(*size[:2]))
+    middle, turn = np.zeros(2), 0.0
+    for _ in range(_TRIES):
+        away = clear + around + rng.random() * max(reach - clear, 0.1)
+        angle, turn = rng.uniform(0, 2 * np.pi, 2)
+        middle = away * np.array([np.cos(angle), np.sin(angle)])
+        if (np.linalg.norm(cameras[:, :2] - middle, axis=1) > around + _BEFORE_CAMERA).all():
+            break
     low, high = middle - size[:2] / 2, middle + size[:2] / 2
     return np.array([*low, 0.0, *high, size[2], np.cos(turn), np.sin(turn)])

@@ -69,17 +69,16 @@ class View:
 
     def shoot(self, t: float, seed: int = 0) -> Shot:
         """The picture that the camera stamps t (s), and its truth at the middle of the exposure."""
-        film, middle = self.film, t + self.offset
-        size = self.camera.size
-        blurred = film.exposure_s > 0 and film.blur_samples > 1
-        shares = (np.arange(film.blur_samples) + 0.5) / film.blur_samples - 0.5 if blurred else np.zeros(1)
+        film, size = self.film, self.camera.size
+        count = film.blur_samples if film.exposure_s > 0 else 1
         light = np.zeros((size[1], size[0], 3), np.float32)
-        for share in shares:
-            drawn = self._draw(middle + share * film.exposure_s)
-            add_resolved(drawn.color, film.samples, 1 / len(shares), light)
-        if blurred:  # the truth is that of the middle
-            drawn = self._draw(middle)
-        return Shot(developed(light, film, seed), self._people(drawn.ids), *self._truth(drawn))
+        instants = t + self.offset + film.exposure_s * ((np.arange(count) + 0.5) / count - 0.5)
+        for n, instant in enumerate(instants):
+            drawn = self._draw(float(instant))
+            add_resolved(drawn.color, film.samples, 1 / count, light)
+            if n == count // 2:
+                people, truth = self._people(drawn.ids), self._truth(drawn)
+        return Shot(developed(light, film, seed), people, *truth)
 
     def _draw(self, t: float) -> "_Drawn":
         """All samples at one instant of the middle line."""
