@@ -5,7 +5,7 @@ import sys
 import cv2
 import numpy as np
 
-from calib.boards import Target, load_board, shipped_boards
+from calib.boards import load_board, shipped_boards
 from mv3d.data.camera import Camera
 from mv3d.geometry.rotations import rotation_from_vector
 from mv3d.studio import board_picture
@@ -32,9 +32,9 @@ def _shot(camera: Camera, seed: int, motion: str, t: float, film: Film = _SMOOTH
     return View(camera, scene, film).shoot(t, seed).image
 
 
-def _board(board: Target, seed: int) -> np.ndarray:
+def _board(name: str, seed: int) -> np.ndarray:
     camera, rng = _camera((240, 180), 200.0, 2.5), np.random.default_rng(seed)
-    picture, (width, height) = board_picture(board)
+    picture, (width, height) = board_picture(load_board(name))
     R = camera.R.T @ rotation_from_vector(rng.uniform(-0.5, 0.5, 3))
     away = camera.center + camera.R[2] * 200.0 * max(width, height) / 150 - R @ [width / 2, height / 2, 0]
     panel = Panel(picture, (width, height), lambda t: (np.repeat(R[None], len(t), 0), np.repeat(away[None], len(t), 0)))
@@ -54,10 +54,6 @@ if __name__ == "__main__":
     blurred, dim = Film(samples=3, exposure_s=0.05, blur_samples=11), Film(gain=0.3, read_noise=0.02, jpeg=30)
     _write("people", [_shot(upright, seed, "wave", 0.3) for seed in range(16)], 8)
     _write("motions", [_shot(upright, 3, m, t) for m in ("walk", *MOTIONS) for t in (0.4, 1.1)], 8)
-    _write(
-        "boards",
-        [_board(load_board(name), n) for n, name in enumerate(sorted(shipped_boards())) if name != "two_sided_a4"],
-        4,
-    )
+    _write("boards", [_board(b, n) for n, b in enumerate(sorted(shipped_boards())) if b != "two_sided_a4"], 4)
     looks = ((wide, _SMOOTH), (_camera((240, 180), 80.0, 1.6, fisheye=True), _SMOOTH), (wide, blurred), (wide, dim))
     _write("rooms", [_shot(c, 20 + k, "box", 0.9, f, 3) for k in range(3) for c, f in looks], 4)
