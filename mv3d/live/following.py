@@ -78,7 +78,9 @@ class OnePerson:
 
     def __init__(self, rig: Rig, estimator: Detector, config: Config) -> None:
         self._rig, self._estimator = rig, estimator
-        self._guide = Guide(rig, estimator, config.guidance, config.reconstruct.association)
+        # The next frame set is the next look: to settle on the first one would only make it late.
+        guidance = replace(config.guidance, settling_looks=0)
+        self._guide = Guide(rig, estimator, guidance, config.reconstruct.association)
         self._reconstructor = reconstructor(rig, estimator.skeleton, config)
 
     @property

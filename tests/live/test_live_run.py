@@ -95,6 +95,16 @@ def test_skeletons_come_out_and_a_camera_that_stops_is_named(staged_estimator, c
             assert np.linalg.norm(np.array(xyz[:3]) - truth[frame, COCO_18.index(name)]) < 0.05
 
 
+def test_the_first_set_is_looked_at_once_more_than_the_next(staged_estimator, coded) -> None:
+    truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
+    estimator = staged_estimator(RIG, truth, None)
+    follower = OnePerson(RIG, estimator, Config())
+    for frame in range(2):
+        follower.look([coded(frame, v, SIZE) for v in range(len(RIG))], frame / FPS)
+    assert estimator.searched == [0]
+    assert [frame for frame, _ in estimator.crops] == [0, 1]
+
+
 def test_latency_counts_from_the_last_frame_of_the_set_also_with_a_lag(staged_estimator, coded) -> None:
     truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
     config = Config()
