@@ -29,6 +29,7 @@ def live(
     record: Path | None = None,
     window: bool = False,
     picture: Path | None = None,
+    browser: str | None = None,
     udp: str | None = None,
     websocket: int | None = None,
     host: str = "127.0.0.1",
@@ -47,6 +48,8 @@ def live(
         record: session folder to record all frames into at the same time.
         window: show people, cameras, floor, thumbnails, rate and latency in a window; closing it ends the run.
         picture: PNG of that window at the end; drawn without a display too.
+        browser: [HOST:]PORT of a page that shows the same as the window; this machine alone is let in unless a host is
+            given; needs the package viser (mv3d[web]).
         udp: HOST:PORT that gets a datagram of JSON for every skeleton.
         websocket: port of a WebSocket server that gives the same; needs the package websockets (mv3d[live]).
         host: where servers listen; this machine alone unless told otherwise.
@@ -59,6 +62,7 @@ def live(
     from mv3d.detection import make_estimator
     from mv3d.files.rigs import read_rig
     from mv3d.files.writing import refuse_overwriting
+    from mv3d.live.browser import browser_address, show_in_browser
     from mv3d.live.cameras import open_cameras
     from mv3d.live.config import LiveConfig
     from mv3d.live.following import make_follower
@@ -66,6 +70,9 @@ def live(
 
     if seconds is not None and not 0 < seconds < math.inf:
         raise ConfigError(f"--seconds is {seconds:g}; a positive number is wanted")
+    if browser is not None and (window or picture is not None):
+        raise ConfigError("--browser shows what --window and --picture do; leave them out, or --browser")
+    page = None if browser is None else browser_address(browser)
     for path in (json, picture):
         if path is not None:
             refuse_overwriting(path, overwrite)
@@ -76,7 +83,9 @@ def live(
         run = LiveRun(opened.rig, follower, opened.frames, opened.feed, senders, how)
         look = _Screen(settings.quiet).look
         with suppress(KeyboardInterrupt):
-            if window or picture is not None:
+            if page is not None:
+                show_in_browser(run, opened.rig, follower.skeleton, look, seconds, page)
+            elif window or picture is not None:
                 from mv3d.live.showing import show_live
 
                 show_live(run, opened.rig, follower.skeleton, look, seconds, picture)

@@ -78,8 +78,9 @@ class OnePerson:
 
     def __init__(self, rig: Rig, estimator: Detector, config: Config) -> None:
         self._rig, self._estimator = rig, estimator
-        # A closer look costs more time than its millimetre is worth here.
-        guidance = replace(config.guidance, wrists=replace(config.guidance.wrists, enabled=False))
+        # The next frame set is the next look: settling on this one, or looking closer, would only make it late.
+        close = replace(config.guidance.wrists, enabled=False)
+        guidance = replace(config.guidance, settling_looks=0, wrists=close)
         self._guide = Guide(rig, estimator, guidance, config.reconstruct.association)
         self._reconstructor = reconstructor(rig, estimator.skeleton, config)
 

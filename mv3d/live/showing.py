@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,20 +44,28 @@ def show_live(
         SceneError: there is no display, or Open3D cannot open a window on it.
     """
     window = _opened(hidden=not has_display() and picture is not None)
+    try:
+        view = LiveView(window, rig, poses3d_of(None, skeleton, rig), SIZE)
+        with beside(run, look, seconds) as thread:
+            _draw(window, view, run, rig, skeleton, thread)
+            if picture is not None:
+                write_png(picture, captured(window, SIZE))
+    finally:
+        window.destroy_window()
+
+
+@contextmanager
+def beside(run: LiveRun, look: Callable[[LiveStatus], bool], seconds: float | None) -> Iterator[threading.Thread]:
+    """The run in a thread, which ends with the context at the latest; what it failed by is raised there."""
     failed: list[BaseException] = []
     closed = threading.Event()
     thread = threading.Thread(target=_run, args=(run, look, seconds, closed, failed), name="live run", daemon=True)
+    thread.start()
     try:
-        view = LiveView(window, rig, poses3d_of(None, skeleton, rig), SIZE)
-        thread.start()
-        _draw(window, view, run, rig, skeleton, thread)
-        if picture is not None:
-            write_png(picture, captured(window, SIZE))
+        yield thread
     finally:
         closed.set()
-        if thread.ident is not None:
-            thread.join()
-        window.destroy_window()
+        thread.join()
     if failed:
         raise failed[0]
 

@@ -27,7 +27,7 @@ _TROUBLE: Rgb = (180, 40, 30)
 _STRIP_WIDTH, _STRIP_HEIGHT = 0.96, 0.26
 _GAP_PX = 4
 # The floor is drawn anew around people once so many of their joints are known.
-_ENOUGH_JOINTS = 8
+ENOUGH_JOINTS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ class LiveView:
     def show(self, shown: LiveContent) -> None:
         """Show a frame set."""
         poses3d, display = shown.poses3d, Display()
-        if not self._placed and np.isfinite(poses3d.xyz[..., 0]).sum() >= _ENOUGH_JOINTS:
+        if not self._placed and np.isfinite(poses3d.xyz[..., 0]).sum() >= ENOUGH_JOINTS:
             self._place(poses3d)
         self._meshes.content = content(self._rig, poses3d)
         self._meshes.scene = replace(self._scene, trunks=trunk_lengths(poses3d))

@@ -44,7 +44,7 @@ def serve(
     Raises:
         WebError: viser is not installed, or the port is taken.
     """
-    server = _server(host, port)
+    server = open_server(host, port)
     try:
         page = WebPage(server, content, display)
         said(f"http://{'localhost' if host in _EVERYWHERE else host}:{port}")
@@ -58,18 +58,25 @@ def serve(
         server.stop()
 
 
-def _server(host: str, port: int) -> Any:
+def open_server(host: str, port: int, option: str = "--port") -> Any:
+    """A viser server; `option` is what the user gave the port by.
+
+    Raises:
+        WebError: viser is not installed, or the port is taken.
+    """
     try:
         import viser
     except ImportError as error:
         raise WebError("the browser viewer needs viser; install it with `pip install mv3d[web]`") from error
     if not 0 < port < 65536:
-        raise WebError(f"--port is {port}; 1 to 65535 is wanted")
+        raise WebError(f"{option} is {port}; 1 to 65535 is wanted")
     try:
         # viser would take the next free port without a word; the page is wanted where it was asked for.
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
     except OSError as error:
-        raise WebError(f"{host}:{port}: cannot listen there ({error.strerror or error}); try another --port") from error
+        raise WebError(
+            f"{host}:{port}: cannot listen there ({error.strerror or error}); try another {option}"
+        ) from error
     with redirect_stdout(io.StringIO()):  # its banner
         return viser.ViserServer(host=host, port=port, label="mv3d", verbose=False)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from mv3d.viz.content import Content
 from mv3d.viz.display import Display
 from mv3d.viz.frame_meshes import fixed_lines, frame_shapes, planes
@@ -17,7 +15,7 @@ from mv3d.viz.playback import Playback, advanced, at_frame, frame_of, pressed
 from mv3d.viz.scene import scene_geometry
 from mv3d.viz.viewer import legend, viewpoint_of
 from mv3d.viz.viewpoint import Viewpoint, default_viewpoint
-from mv3d.viz.web_shapes import Pictures, Segments, Skeletons, wxyz_of
+from mv3d.viz.web_shapes import Pictures, Segments, Skeletons, put_eye
 
 _SIZE = (1280, 720)
 _SPEEDS = {"x1/4": 0.25, "x1/2": 0.5, "x1": 1.0, "x2": 2.0, "x4": 4.0}
@@ -109,13 +107,7 @@ class WebPage:
 
     def _look(self, client: Any) -> None:
         """Put a visitor's eye where it belongs."""
-        view = self._viewpoint()
-        R = view.eye_from_world[:3, :3]
-        with client.atomic():
-            client.camera.up_direction = tuple(view.up)
-            client.camera.position, client.camera.wxyz = tuple(view.eye), wxyz_of(R.T)
-            client.camera.look_at = tuple(view.eye + np.linalg.norm(view.target - view.eye) * R[2])
-            client.camera.fov = 2 * float(np.arctan(view.tangent))
+        put_eye(client, self._viewpoint())
 
     def _viewpoint(self) -> Viewpoint:
         if self.state.display.camera is None:

@@ -9,6 +9,7 @@ from mv3d.viz.frame_meshes import Plane
 from mv3d.viz.lines import Lines
 from mv3d.viz.mesh import Mesh, spheres, tubes
 from mv3d.viz.people import SkeletonGeometry
+from mv3d.viz.viewpoint import Viewpoint
 
 _UNIT = np.array([[0.0, 0.0, 0.0]])
 # Spare instances are this small: viser's buffers keep their size, and a joint may be missing in a frame.
@@ -104,6 +105,16 @@ class Pictures:
             cast_shadow=False,
             receive_shadow=False,
         )
+
+
+def put_eye(client: Any, view: Viewpoint) -> None:
+    """Let a visitor look from there."""
+    R = view.eye_from_world[:3, :3]
+    with client.atomic():
+        client.camera.up_direction = tuple(view.up)
+        client.camera.position, client.camera.wxyz = tuple(view.eye), wxyz_of(R.T)
+        client.camera.look_at = tuple(view.eye + np.linalg.norm(view.target - view.eye) * R[2])
+        client.camera.fov = 2 * float(np.arctan(view.tangent))
 
 
 def wxyz_of(R: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "4"]:

@@ -16,12 +16,14 @@ from mv3d.capture.live_frames import FrameSet, LiveFrames, LiveFramesConfig
 from mv3d.config import Config
 from mv3d.data.skeletons import COCO_18
 from mv3d.errors import ConfigError
+from mv3d.live.browser import browser_address, show_in_browser
 from mv3d.live.config import LiveConfig
 from mv3d.live.following import OnePerson
 from mv3d.live.run import LiveRun
 from mv3d.live.senders import UdpSender, WebSocketSender
 from mv3d.synthetic.performer import standing_person
 from mv3d.synthetic.rigs import camera_ring
+from mv3d.viz.live_page import LivePage
 
 SIZE, FPS, FRAMES = (320, 200), 10.0, 12
 RIG = camera_ring(4, size=SIZE, focal=190.0, seed=3)
@@ -91,6 +93,16 @@ def test_skeletons_come_out_and_a_camera_that_stops_is_named(staged_estimator, c
         for name, xyz in person["joints"].items():
             # The pictures are small: a px is 2.5 cm, and what moves while nothing is known is a px off.
             assert np.linalg.norm(np.array(xyz[:3]) - truth[frame, COCO_18.index(name)]) < 0.05
+
+
+def test_the_first_set_is_looked_at_once_more_than_the_next(staged_estimator, coded) -> None:
+    truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
+    estimator = staged_estimator(RIG, truth, None)
+    follower = OnePerson(RIG, estimator, Config())
+    for frame in range(2):
+        follower.look([coded(frame, v, SIZE) for v in range(len(RIG))], frame / FPS)
+    assert estimator.searched == [0]
+    assert [frame for frame, _ in estimator.crops] == [0, 1]
 
 
 def test_latency_counts_from_the_last_frame_of_the_set_also_with_a_lag(staged_estimator, coded) -> None:
@@ -177,3 +189,46 @@ def test_command_follows_files_and_records_every_frame(tmp_path: Path, coded) ->
     from mv3d.files.video import probe_video
 
     assert [probe_video(session / "videos" / f"{c.name}.mkv").frame_count for c in RIG] == [FRAMES] * len(RIG)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("8080", ("127.0.0.1", 8080)), ("0.0.0.0:90", ("0.0.0.0", 90)), ("[::1]:8080", ("::1", 8080))],
+)
+def test_where_the_page_is(text: str, address: tuple[str, int]) -> None:
+    assert browser_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "a", "localhost:", "70000", "0"])
+def test_pages_that_are_nowhere(text: str) -> None:
+    with pytest.raises(ConfigError, match="HOST:PORT"):
+        browser_address(text)
+
+
+class Files:
+    """Reads nothing and is at its end."""
+
+    active = False
+
+    def start(self) -> float:
+        return 0.0
+
+    def stop(self) -> None:
+        pass
+
+
+def test_a_page_shows_what_was_found_and_ends_with_the_run(staged_estimator, coded, monkeypatch) -> None:
+    pytest.importorskip("viser")
+    truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
+    run, _, clock = staged_run(staged_estimator, truth)
+    run.take(frame_set(coded, 0, clock.now))
+    monkeypatch.setattr(run, "_feed", Files())
+    pages = []
+    show = LivePage.show
+    monkeypatch.setattr(LivePage, "show", lambda page, content: (pages.append(content), show(page, content)))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    show_in_browser(run, RIG, COCO_18, lambda _: False, None, ("127.0.0.1", port))
+    assert len(pages) == 1
+    assert pages[0].poses3d.xyz.shape[1] == 1
+    assert len(pages[0].images) == len(RIG)
