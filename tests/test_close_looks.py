@@ -123,8 +123,8 @@ def test_what_leaves_a_wrist_alone(rig: Rig, truth: np.ndarray, case: str) -> No
     np.testing.assert_array_equal(xy[0, R_WRIST], before[0, R_WRIST])
 
 
-@pytest.mark.parametrize(("setting", "value"), [("crop_px", 100), ("crop_px", 0), ("zoom", 0)])
-def test_settings_that_cannot_be(setting: str, value: int) -> None:
+@pytest.mark.parametrize(("setting", "value"), [("crop_px", 100), ("crop_px", 0), ("zoom", 0.0)])
+def test_settings_that_cannot_be(setting: str, value: float) -> None:
     with pytest.raises(ValueError, match=setting):
         replace(CloseLookConfig(), **{setting: value})
 
