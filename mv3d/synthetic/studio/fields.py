@@ -16,6 +16,8 @@ _FAR = 0.3
 _ARMS = ("upperarm", "lowerarm", "hand", "index", "middle", "ring", "pinky", "thumb")
 _LEGS = ("thigh", "calf", "foot", "ball")
 _BROW_WIDTH = 0.0045
+# The bones' shares pass from the neck's to the head's over about so many metres.
+_HEAD_EDGE = 0.05
 _SCALP = np.array([-0.5, 0.0, 0.866])
 
 
@@ -54,6 +56,7 @@ class _Chart:
     on_arm: np.ndarray
     on_leg: np.ndarray
     on_head: np.ndarray
+    of_head: np.ndarray
     brow: np.ndarray
     pupil: np.ndarray
 
@@ -67,7 +70,9 @@ def region_fields(human: Human, cut: Cut) -> Float[np.ndarray, "vertex region"]:
     collar = (v - neck - [0.02, 0, cut.neckline]) @ np.array([-0.35, 0.0, 0.94])
     sleeve = np.where(chart.on_arm, 0.26 * (cut.sleeve - chart.arm), _FAR)
     hem = np.where(chart.on_arm, _FAR, v[:, 2] - hips - cut.hem)
-    top = np.minimum.reduce([sleeve, hem, np.where(chart.on_arm, _FAR, -collar)])
+    # The plane of the collar meets the chin, which the head's bone carries and the neck's does not.
+    chin = _HEAD_EDGE * (0.5 - chart.of_head)
+    top = np.minimum.reduce([sleeve, hem, np.where(chart.on_arm, _FAR, -collar), chin])
     waist = np.where(chart.on_arm, -_FAR, hips + cut.waist - v[:, 2])
     bottom = np.minimum(waist, np.where(chart.on_leg, 0.4 * (cut.leg - chart.leg), _FAR))
     shoes = np.where(chart.on_leg, cut.shoe - v[:, 2], -_FAR)
@@ -118,6 +123,7 @@ def _chart() -> _Chart:
         on_arm=share[:, of[_ARMS]].sum(1) > 0.5,
         on_leg=share[:, of[_LEGS]].sum(1) > 0.5,
         on_head=head,
+        of_head=share[:, human.bones.index("head")],
         brow=np.where(head & (v[:, 0] > place["LEar"][0]), _BROW_WIDTH - away, -_FAR),
         pupil=np.linalg.norm(v[:, None] - pupils, axis=-1).min(1),
     )

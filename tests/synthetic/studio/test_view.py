@@ -8,9 +8,10 @@ import pytest
 
 from mv3d.synthetic.rigs import camera_ring
 from mv3d.synthetic.studio.actors import random_actor
+from mv3d.synthetic.studio.fields import REGIONS, Cut, region_fields
 from mv3d.synthetic.studio.film import Film
 from mv3d.synthetic.studio.human import BodyShape, load_human, random_shape, shaped_body
-from mv3d.synthetic.studio.rooms import plain_room
+from mv3d.synthetic.studio.rooms import plain_room, random_room
 from mv3d.synthetic.studio.scene import Actor, Panel, Scene
 from mv3d.synthetic.studio.view import View
 
@@ -107,3 +108,35 @@ def test_bones_are_rigid_and_feet_stand_on_the_floor(actor: Actor) -> None:
         np.testing.assert_allclose(lengths, lengths[0], atol=1e-9)
     for one in posed:  # interpolation between samples of 120 Hz, and soles that bend at the ball of the foot
         assert abs(one.vertices[:, 2].min()) < 0.015
+
+
+def test_the_truth_of_a_blurred_picture_is_that_of_its_middle(actor: Actor) -> None:
+    camera = camera_ring(1, radius=3.0, size=(96, 64), focal=60.0)[0]
+    room, light = plain_room()
+    sharp, blurred = (
+        View(camera, Scene(room, light, (actor,)), replace(_CLEAN, exposure_s=e)).shoot(0.4) for e in (0.0, 0.06)
+    )
+    np.testing.assert_array_equal(blurred.keypoints, sharp.keypoints)
+    np.testing.assert_array_equal(blurred.person, sharp.person)
+    assert np.abs(blurred.image.astype(int) - sharp.image).max() > 20
+    with pytest.raises(ValueError, match="odd"):
+        Film(blur_samples=4)
+
+
+def test_no_box_stands_before_a_camera() -> None:
+    cameras = camera_ring(4, radius=3.6).centers
+    for seed in range(20):
+        room, _ = random_room(np.random.default_rng(seed), half=5.4, occluders=6, cameras=cameras)
+        middle = (room.boxes[1:, :2] + room.boxes[1:, 3:5]) / 2
+        reach = np.linalg.norm(room.boxes[1:, 3:5] - room.boxes[1:, :2], axis=1) / 2
+        apart = np.linalg.norm(middle[:, None] - cameras[:, :2], axis=-1) - reach[:, None]
+        assert apart.min() > 1.5
+
+
+def test_clothes_end_at_the_neck() -> None:
+    """The chin stands out over the collar, whose plane meets it."""
+    human = load_human()
+    chin = human.keypoint_index[human.keypoints.index("Face_8")][0]
+    for neckline in (-0.05, 0.02):
+        fields = region_fields(human, Cut(neckline=neckline))
+        assert fields[chin, REGIONS.index("top")] < 0
