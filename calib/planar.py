@@ -15,7 +15,7 @@ _WORST_MISFIT = 0.06
 # No detector tells corners apart on a smaller board.
 _SMALLEST_BOARD_PX = 10.0
 # A corner has a place on the plane across a direction up to 78 degrees from it.
-_LEAST_COSINE = 0.2
+LEAST_COSINE = 0.2
 
 
 def homographies(
@@ -151,7 +151,7 @@ def board_poses(
     turn = facing(ray, keep & np.isfinite(ray).all(-1), lens)
     ray = ray @ np.swapaxes(turn, 1, 2)
     for view in range(len(xy)):
-        use = keep[view] & (ray[view, :, 2] > _LEAST_COSINE)
+        use = keep[view] & (ray[view, :, 2] > LEAST_COSINE)
         if use.sum() < 4:
             continue
         x_norm = ray[view, use, :2] / ray[view, use, 2:]

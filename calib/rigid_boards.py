@@ -13,6 +13,7 @@ from calib.pose_graph import agree
 from calib.separate_boards import split_corners
 from mv3d.data.lens import Lens
 from mv3d.errors import CalibrationError
+from mv3d.geometry.rotations import nearest_rotation
 
 # Fewer corners of a board fix no pose of it.
 _FEWEST_CORNERS = 5
@@ -105,8 +106,7 @@ def rigid_places(board: BoardSet, points: Float[np.ndarray, "corner 3"]) -> tupl
     places = []
     for k, part in enumerate(board.parts):
         own, there = part.points, points[board.members(k)]
-        u, _, vt = np.linalg.svd((own - own.mean(0)).T @ (there - there.mean(0)))
-        R = vt.T @ np.diag([1.0, 1.0, np.linalg.det(vt.T @ u.T)]) @ u.T
+        R = nearest_rotation((there - there.mean(0)).T @ (own - own.mean(0)))
         places.append(place_of(R, there.mean(0) - R @ own.mean(0)))
     return tuple(places)
 

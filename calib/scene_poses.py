@@ -7,14 +7,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import least_squares
 
-from calib.planar import facing
+from calib.planar import LEAST_COSINE, facing
 from mv3d.data.lens import Lens
-from mv3d.geometry.rotations import rotation_from_vector
+from mv3d.geometry.rotations import rotation_from_vector, vector_from_rotation
 
 # Three points leave up to four places open.
 FEWEST_POINTS = 4
-# A direction has a place on the plane across the middle of the points up to 78 degrees from it.
-_LEAST_COSINE = 0.2
 # Cost of a point that the lens does not show from there, in standard deviations.
 _UNSEEN = 1e3
 
@@ -92,7 +90,7 @@ def _subsets(count: int) -> list[np.ndarray]:
 
 def _start(x_world: np.ndarray, ray: np.ndarray, turn: np.ndarray) -> np.ndarray | None:
     """Rotation vector and translation from directions turned to +z by `turn`."""
-    near = ray[:, 2] > _LEAST_COSINE
+    near = ray[:, 2] > LEAST_COSINE
     if near.sum() < FEWEST_POINTS - 1:
         return None
     x_norm = ray[near, :2] / ray[near, 2:]
@@ -104,7 +102,7 @@ def _start(x_world: np.ndarray, ray: np.ndarray, turn: np.ndarray) -> np.ndarray
         return None
     if not found or not np.isfinite(moves[0]).all():
         return None
-    vector = cv2.Rodrigues(turn.T @ cv2.Rodrigues(vectors[0])[0])[0].ravel()
+    vector = vector_from_rotation(turn.T @ rotation_from_vector(vectors[0].ravel()))
     return np.concatenate([vector, turn.T @ moves[0].ravel()])
 
 
@@ -116,7 +114,7 @@ def _uncertainty(p: np.ndarray, covariance: np.ndarray) -> tuple[float, float]:
         return -rotation_from_vector(q[:3]).T @ q[3:]
 
     J = np.stack([(center(p + e) - center(p - e)) / (2 * step) for e in step * np.eye(6)], axis=1)
-    turns = [cv2.Rodrigues(rotation_from_vector(p[:3] + e) @ R.T)[0].ravel() / step for e in step * np.eye(3)]
+    turns = [vector_from_rotation(rotation_from_vector(p[:3] + e) @ R.T) / step for e in step * np.eye(3)]
     A = np.stack(turns, axis=1)
     largest = [np.linalg.eigvalsh(C).max() for C in (J @ covariance @ J.T, A @ covariance[:3, :3] @ A.T)]
     return float(np.sqrt(largest[0])), float(np.sqrt(largest[1]))

@@ -12,6 +12,7 @@ from calib.world import WorldChange
 from mv3d.calibration_check import load_uncertainty
 from mv3d.data.camera import Camera
 from mv3d.data.rig import Rig
+from mv3d.data.session import Session
 from mv3d.errors import CalibrationError
 from mv3d.geometry.rotations import nearest_rotation, vector_from_rotation
 
@@ -134,7 +135,7 @@ def known_of(path: Path, rig: Rig) -> Uncertainty | None:
     Raises:
         FormatError: the file cannot be read.
     """
-    found = load_uncertainty(path.parent / "calibration" / "uncertainty.npz", rig)
+    found = load_uncertainty(Session(path.parent).calibration_uncertainty, rig)
     if found is None:
         return None
     apart = np.linalg.norm(rig.centers[:, None] - rig.centers, axis=-1)

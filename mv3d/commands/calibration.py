@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from mv3d.commands.arguments import Lines, Session
+from mv3d.commands.arguments import Lines, Session, check_free
 from mv3d.commands.settings import Settings
-from mv3d.errors import ConfigError, SessionError
+from mv3d.errors import ConfigError
 
 if TYPE_CHECKING:
     from calib.config import CalibrationConfig
@@ -157,8 +157,7 @@ def board(board: str, out: Path, page: str = "A4", overwrite: bool = False) -> L
     parts = each_board(load_board(board))
     files = [out] if len(parts) == 1 else [out.with_stem(f"{out.stem}_{k}") for k in range(1, len(parts) + 1)]
     for path in files:
-        if path.exists() and not overwrite:
-            raise SessionError(f"{path}: already there; pass --overwrite to replace it")
+        check_free(path, overwrite)
     sheets = [lay_out(part, page) for part in parts]
     for sheet, path in zip(sheets, files, strict=True):
         write_sheet(sheet, path)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import tyro
 
-from mv3d.commands.arguments import Lines
-from mv3d.errors import ConfigError, SessionError
+from mv3d.commands.arguments import Lines, check_free
+from mv3d.errors import ConfigError
 
 
 def convert(
@@ -34,8 +34,7 @@ def convert(
     from mv3d.files.rigs import read_rig, write_rig
 
     rig = read_rig(source, format, units, _size(size))
-    if target.exists() and not overwrite:
-        raise SessionError(f"{target}: already there; pass --overwrite to replace it")
+    check_free(target, overwrite)
     write_rig(rig, target, to)
     return [f"{target}: {len(rig)} cameras ({', '.join(rig.names)})"]
 
@@ -80,18 +79,10 @@ def align(
     from mv3d.files.rigs import read_rig
 
     rig = read_rig(_rig_of(source))
-    if (floor is None) != (board is None):
-        raise ConfigError("--floor needs --board, and --board needs --floor")
+    _check_pair(("--floor", floor), ("--board", board))
+    _check_pair(("--markers", markers), ("--marker-pictures", marker_pictures))
     given = {"--floor": floor, "--points": points, "--person": person, "--markers": markers}
-    ways = [name for name, value in given.items() if value]
-    if len(ways) > 1 and not (ways == ["--floor", "--points"] and measured) and ways != ["--floor", "--markers"]:
-        raise ConfigError(f"{' and '.join(ways)} are different worlds; give one of them")
-    if (markers is None) != (marker_pictures is None):
-        raise ConfigError("--markers needs --marker-pictures, and --marker-pictures needs --markers")
-    if markers and measured:
-        raise ConfigError("--markers and --measured are different scales; give one of them")
-    if not ways and not measured:
-        raise ConfigError("nothing to align to; give --board and --floor, --points, --person, --markers or --measured")
+    _check_ways([name for name, value in given.items() if value], bool(measured))
     lines: list[str] = []
     scale = 1.0
     if markers and marker_pictures:
@@ -109,6 +100,23 @@ def align(
     ):
         rig, lines, scale = done.rig, [*lines, *done.lines], scale * done.change.scale
     return [*lines, rig_alignment.save_aligned(rig, source, out, overwrite, scale)]
+
+
+def _check_ways(ways: list[str], measured: bool) -> None:
+    """Refuse options that name two worlds or two scales, or none."""
+    if len(ways) > 1 and not (ways == ["--floor", "--points"] and measured) and ways != ["--floor", "--markers"]:
+        raise ConfigError(f"{' and '.join(ways)} are different worlds; give one of them")
+    if "--markers" in ways and measured:
+        raise ConfigError("--markers and --measured are different scales; give one of them")
+    if not ways and not measured:
+        raise ConfigError("nothing to align to; give --board and --floor, --points, --person, --markers or --measured")
+
+
+def _check_pair(first: tuple[str, object], second: tuple[str, object]) -> None:
+    """Refuse one of two options without the other."""
+    (a, a_value), (b, b_value) = first, second
+    if (a_value is None) != (b_value is None):
+        raise ConfigError(f"{a} needs {b}, and {b} needs {a}")
 
 
 def place(
@@ -130,8 +138,7 @@ def place(
     from mv3d.files.rigs import write_rig
     from mv3d.rig_placing import known_lenses, place_cameras
 
-    if out.exists() and not overwrite:
-        raise SessionError(f"{out}: already there; pass --overwrite to replace it")
+    check_free(out, overwrite)
     done = place_cameras(known_lenses(lenses), points)
     write_rig(done.rig, out)
     return [*done.lines, f"{out}: {len(done.rig)} cameras"]

@@ -1,6 +1,7 @@
 """What `mv3d calibrate` knew of the cameras' parameters: calibration/uncertainty.npz."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ _NAMES = {
 _LEAST_SD = {"c": 0.1, "r": 1e-4, "t": 5e-4, "f": 1e-4}
 # Arrays of lengths, and the parameters that are lengths.
 _LENGTHS, _LENGTH_PARAMETERS = ("distances", "distances_sd", "board_points"), ("tx", "ty", "tz")
+
+Arrays = dict[str, np.ndarray]
 
 
 def known_covariance(session: Session, rig: Rig, kind: str | None) -> Float[np.ndarray, "unknown unknown"] | None:
@@ -75,18 +78,15 @@ def write_rescaled(source: Path, target: Path, scale: float) -> None:
         FormatError: the source cannot be read.
         SessionError: the target cannot be written.
     """
-    try:
-        with np.load(source, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        arrays |= {name: scale * arrays[name] for name in _LENGTHS if name in arrays}
+
+    def rescale(arrays: Arrays) -> None:
+        arrays.update({name: scale * arrays[name] for name in _LENGTHS if name in arrays})
         if "covariance" in arrays:
             one = np.where(np.isin(arrays["parameters"], _LENGTH_PARAMETERS), scale, 1.0)
             factor = np.tile(one, len(arrays["cameras"]))
             arrays["covariance"] = arrays["covariance"] * np.outer(factor, factor)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{source}: cannot read it ({' '.join(str(error).split())}); calibrate again") from error
-    with whole_file(target) as part, part.open("wb") as out:
-        np.savez_compressed(out, allow_pickle=False, **arrays)
+
+    _rewrite(source, target, rescale)
 
 
 def write_moved(source: Path, target: Path, camera: str, sd: Float[np.ndarray, "6"]) -> None:
@@ -101,9 +101,8 @@ def write_moved(source: Path, target: Path, camera: str, sd: Float[np.ndarray, "
         FormatError: the source cannot be read.
         SessionError: the target cannot be written.
     """
-    try:
-        with np.load(source, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+
+    def replace_pose(arrays: Arrays) -> None:
         names, parameters = [str(name) for name in arrays["cameras"]], [str(p) for p in arrays.get("parameters", ())]
         if camera in names and "covariance" in arrays:
             v = names.index(camera)
@@ -112,6 +111,16 @@ def write_moved(source: Path, target: Path, camera: str, sd: Float[np.ndarray, "
             arrays["covariance"][rows, rows] = sd**2
             for name in ("distances", "distances_sd"):
                 arrays[name][v], arrays[name][:, v] = np.nan, np.nan
+
+    _rewrite(source, target, replace_pose)
+
+
+def _rewrite(source: Path, target: Path, change: Callable[[Arrays], None]) -> None:
+    """Write the arrays of a file after they were changed; what is amiss with them shows in the change too."""
+    try:
+        with np.load(source, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        change(arrays)
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
         raise FormatError(f"{source}: cannot read it ({' '.join(str(error).split())}); calibrate again") from error
     with whole_file(target) as part, part.open("wb") as out:

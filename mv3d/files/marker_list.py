@@ -17,9 +17,9 @@ import yaml
 
 from mv3d.errors import CalibrationError
 from mv3d.files.opencv_storage import load_yaml
-from mv3d.files.rig_entries import numbers, read_limited
+from mv3d.files.rig_entries import check_keys, numbers, read_limited
 
-_KEYS, _MARKER_KEYS = {"dictionary", "side_mm", "markers", "distances"}, {"id", "side_mm", "xyz"}
+_KEYS, _MARKER_KEYS = ("dictionary", "distances", "markers", "side_mm"), ("id", "side_mm", "xyz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def load_markers(path: str | Path) -> MarkerList:
 def _parsed(document: Any) -> MarkerList:
     if not isinstance(document, dict) or not isinstance(document.get("markers"), list) or not document["markers"]:
         raise ValueError("no list `markers` in it")
-    _check_keys(document, _KEYS, "the file")
+    check_keys(document, _KEYS, "the file")
     common = document.get("side_mm")
     markers = tuple(_marker(entry, common, place) for place, entry in enumerate(document["markers"], 1))
     known = [marker.number for marker in markers]
@@ -87,7 +87,7 @@ def _parsed(document: Any) -> MarkerList:
 def _marker(entry: Any, common: Any, place: int) -> SceneMarker:
     if not isinstance(entry, dict) or type(entry.get("id")) is not int or entry["id"] < 0:
         raise ValueError(f"marker {place} of the list: id must be a whole number")
-    _check_keys(entry, _MARKER_KEYS, f"marker {entry['id']}")
+    check_keys(entry, _MARKER_KEYS, f"marker {entry['id']}")
     side = entry.get("side_mm", common)
     if side is not None and not (isinstance(side, int | float) and not isinstance(side, bool) and 1 <= side <= 10_000):
         raise ValueError(f"marker {entry['id']}: side_mm is {str(side)[:40]}, 1 to 10000 is wanted")
@@ -95,9 +95,3 @@ def _marker(entry: Any, common: Any, place: int) -> SceneMarker:
         return SceneMarker(entry["id"], None if side is None else side / 1e3, None)
     x, y, z = (float(v) for v in numbers(entry["xyz"], f"xyz of marker {entry['id']}", 3).ravel())
     return SceneMarker(entry["id"], None if side is None else side / 1e3, (x, y, z))
-
-
-def _check_keys(entry: dict[str, Any], known: set[str], where: str) -> None:
-    unknown = sorted(set(map(str, entry)) - known)
-    if unknown:
-        raise ValueError(f"{where}: unknown key {unknown[0][:40]}; there are {', '.join(sorted(known))}")

@@ -1,7 +1,8 @@
 """What all rig formats share: numbers taken out of a stranger's file, and a Camera made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,13 @@ def read_limited(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CalibrationError(f"{path}: cannot read this rig ({error.strerror}); check the path") from error
+
+
+def check_keys(entry: Mapping[Any, Any], known: Sequence[str], where: str) -> None:
+    """Refuse keys that an entry of a file does not have; ValueError names one, and those that there are."""
+    unknown = sorted(set(map(str, entry)) - set(known))
+    if unknown:
+        raise ValueError(f"{where}: unknown key {unknown[0][:40]}; there are {', '.join(known)}")
 
 
 def numbers(value: object, what: str, count: int | None = None) -> np.ndarray:

@@ -18,7 +18,7 @@ import yaml
 from mv3d.errors import CalibrationError
 from mv3d.files.opencv_storage import load_yaml
 from mv3d.files.pose2sim_scene import read_image_points
-from mv3d.files.rig_entries import numbers, read_limited
+from mv3d.files.rig_entries import check_keys, numbers, read_limited
 from mv3d.files.sessions import alike
 
 
@@ -82,9 +82,7 @@ def _listed(path: Path) -> tuple[ScenePoint, ...]:
 def _point(entry: Any, number: int) -> ScenePoint:
     if not isinstance(entry, dict):
         raise ValueError(f"point {number} is not a mapping")
-    unknown = sorted(set(map(str, entry)) - {"name", "xyz", "seen"})
-    if unknown:
-        raise ValueError(f"point {number}: unknown key {unknown[0][:40]}; there are name, xyz, seen")
+    check_keys(entry, ("name", "xyz", "seen"), f"point {number}")
     name, seen, xyz = str(entry.get("name", number))[:100], entry.get("seen"), entry.get("xyz")
     if not isinstance(seen, dict):
         raise ValueError(f"point {name}: seen: {{camera: [x, y], ...}} is wanted")

@@ -1,14 +1,12 @@
 """A live run in the browser: the run in a thread of its own, the page at its own pace, so that neither waits."""
 
-import threading
-import time
 from collections.abc import Callable
 
 from mv3d.data.rig import Rig
 from mv3d.data.skeleton import Skeleton
 from mv3d.errors import ConfigError
-from mv3d.live.run import LiveMoment, LiveRun
-from mv3d.live.showing import beside, content_of, poses3d_of
+from mv3d.live.run import LiveRun
+from mv3d.live.showing import beside, content_of, newest, poses3d_of
 from mv3d.live.timing import LiveStatus
 from mv3d.viz.live_page import LivePage
 from mv3d.viz.web import LOOPBACK, open_server
@@ -54,17 +52,8 @@ def show_in_browser(
     try:
         page = LivePage(server, rig, poses3d_of(None, skeleton, rig))
         with beside(run, look, seconds) as thread:
-            _show(page, run, rig, skeleton, thread)
+            for moment in newest(run, thread, _RATE):
+                if moment is not None:
+                    page.show(content_of(moment, rig, skeleton))
     finally:
         server.stop()
-
-
-def _show(page: LivePage, run: LiveRun, rig: Rig, skeleton: Skeleton, thread: threading.Thread) -> None:
-    """Show the newest frame set, again and again, until the run ends."""
-    shown: LiveMoment | None = None
-    while thread.is_alive() or run.newest is not shown:
-        moment = run.newest
-        if moment is not None and moment is not shown:
-            page.show(content_of(moment, rig, skeleton))
-            shown = moment
-        time.sleep(1 / _RATE)

@@ -70,6 +70,16 @@ def beside(run: LiveRun, look: Callable[[LiveStatus], bool], seconds: float | No
         raise failed[0]
 
 
+def newest(run: LiveRun, thread: threading.Thread, rate: float) -> Iterator[LiveMoment | None]:
+    """`rate` times a second the newest frame set, or None if it is the one before; until the run ends."""
+    shown: LiveMoment | None = None
+    while thread.is_alive() or run.newest is not shown:
+        moment = run.newest
+        yield None if moment is shown else moment
+        shown = moment
+        time.sleep(1 / rate)
+
+
 def content_of(moment: LiveMoment, rig: Rig, skeleton: Skeleton) -> LiveContent:
     """What is shown of a frame set."""
     times = np.array([moment.time])
@@ -126,16 +136,12 @@ def _opened(*, hidden: bool) -> Any:
 
 def _draw(window: Any, view: LiveView, run: LiveRun, rig: Rig, skeleton: Skeleton, thread: threading.Thread) -> None:
     """Show the newest frame set, again and again, until the run ends or the window is closed."""
-    shown: LiveMoment | None = None
-    while thread.is_alive() or run.newest is not shown:
-        moment = run.newest
-        if moment is not None and moment is not shown:
+    for moment in newest(run, thread, _WINDOW_RATE):
+        if moment is not None:
             view.show(content_of(moment, rig, skeleton))
-            shown = moment
         if not window.poll_events():
             return
         window.update_renderer()
-        time.sleep(1 / _WINDOW_RATE)
 
 
 def _run(

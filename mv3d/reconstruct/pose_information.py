@@ -87,7 +87,7 @@ def pose_information(
     """
     near = refine_rig(rig, xy, score, "extrinsics", triangulation, config.refinement)
     equations, distance = _equations(near.rig, xy, score, triangulation, config.stretches)
-    focal = np.array([camera.lens.K[0, 0] for camera in rig])
+    focal = np.array([camera.lens.focal for camera in rig])
     information, step, lasting_px = _without_lasting(equations, config.least_common_m * focal / distance, config)
     return PoseInformation(near.change.ravel() + step, information, distance, lasting_px)
 

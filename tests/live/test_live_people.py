@@ -1,7 +1,6 @@
 """Several people in a live run: numbers that stay theirs, whatever they do, out to every listener."""
 
 import itertools
-import json
 from dataclasses import replace
 from functools import partial
 
@@ -13,9 +12,7 @@ from mv3d.capture.live_camera import LiveCamera
 from mv3d.capture.live_frames import FrameSet, LiveFrames, LiveFramesConfig
 from mv3d.config import Config
 from mv3d.data.skeletons import COCO_18
-from mv3d.live.config import LiveConfig
 from mv3d.live.following import OnePerson, SeveralPeople, make_follower
-from mv3d.live.run import LiveRun
 from mv3d.live.showing import content_of, poses3d_of
 from mv3d.pose2d.crops import to_crop
 from mv3d.pose2d.detections import Detections
@@ -80,38 +77,12 @@ class Everybody:
         return Detections(xy, score, score.mean(1), *none)
 
 
-class NoFeed:
-    """Nothing is read: the test hands frame sets in."""
-
-    active = True
-
-    def start(self) -> float:
-        return 0.0
-
-    def stop(self) -> None:
-        self.active = False
-
-
-class Kept:
-    """Keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict] = []
-
-    def send(self, message: str) -> None:
-        self.messages.append(json.loads(message))
-
-    def close(self) -> None:
-        pass
-
-
-def through(coded, truth: np.ndarray, config: Config = EVERYBODY, away=frozenset(), blind=frozenset()):
+def through(live_run, coded, truth: np.ndarray, config: Config = EVERYBODY, away=frozenset(), blind=frozenset()):
     """The run and its messages; cameras of `blind` (view, frame) have no picture."""
-    kept = Kept()
     info = SourceInfo("image", SIZE, FPS)
     frames = LiveFrames([LiveCamera(c.name, info, 8, lambda: 0.0) for c in RIG], LiveFramesConfig(), lambda: 0.0)
     follower = make_follower(RIG, Everybody(coded, truth, away), config)
-    run = LiveRun(RIG, follower, frames, NoFeed(), [kept], LiveConfig(), partial(next, itertools.count(0.0, 0.01)))
+    run, kept = live_run(RIG, follower, frames, partial(next, itertools.count(0.0, 0.01)))
     for f in range(truth.shape[1]):
         images = tuple(None if (v, f) in blind else coded(f, v, SIZE) for v in range(len(RIG)))
         run.take(FrameSet(f / FPS, 0.0, images, np.zeros(len(RIG)), {}))
@@ -126,9 +97,9 @@ def nearest(person: dict, truth: np.ndarray, frame: int) -> tuple[int, float]:
     return int(errors.argmin()), float(errors.min())
 
 
-def test_everybody_is_sent_under_numbers_that_stay(coded) -> None:
+def test_everybody_is_sent_under_numbers_that_stay(live_run, coded) -> None:
     truth = several(3)
-    run, messages = through(coded, truth)
+    run, messages = through(live_run, coded, truth)
     numbers = {}
     for frame, message in enumerate(messages):
         # Somebody new counts once they were seen for 0.2 s.
@@ -143,10 +114,10 @@ def test_everybody_is_sent_under_numbers_that_stay(coded) -> None:
     assert run.status.people == 3
 
 
-def test_who_leaves_is_gone_and_who_comes_back_has_the_same_number(coded) -> None:
+def test_who_leaves_is_gone_and_who_comes_back_has_the_same_number(live_run, coded) -> None:
     truth = several(2)
     away = frozenset((1, f) for f in range(8, 20))
-    _, messages = through(coded, truth, away=away)
+    _, messages = through(live_run, coded, truth, away=away)
     seen = [{nearest(p, truth, f)[0]: p["id"] for p in m["people"]} for f, m in enumerate(messages)]
     assert set(seen[7]) == {0, 1}
     # A joint that no view shows is filled for 0.2 s.
@@ -175,22 +146,22 @@ def test_no_more_than_asked_for_and_those_whom_most_views_see(coded) -> None:
     assert np.linalg.norm(middles[:, None] - expected, axis=-1).min(0).max() < 0.03
 
 
-def test_cameras_that_stop_and_an_empty_place(coded) -> None:
+def test_cameras_that_stop_and_an_empty_place(live_run, coded) -> None:
     truth = several(2)
     blind = frozenset((v, f) for f in range(10, 20) for v in (0, 1)) | frozenset((v, 25) for v in range(4))
-    _, messages = through(coded, truth, blind=blind)
+    _, messages = through(live_run, coded, truth, blind=blind)
     assert all(len(m["people"]) == 2 for m in messages[5:])
     assert {p["id"] for p in messages[-1]["people"]} == {p["id"] for p in messages[6]["people"]}
     nobody = frozenset((p, f) for p in range(2) for f in range(FRAMES))
-    _, messages = through(coded, truth, away=nobody)
+    _, messages = through(live_run, coded, truth, away=nobody)
     assert not any(m["people"] for m in messages)
 
 
 @pytest.mark.parametrize("lag", [0, 3])
-def test_a_lag_is_that_of_everybody(coded, lag: int) -> None:
+def test_a_lag_is_that_of_everybody(live_run, coded, lag: int) -> None:
     truth = several(2)
     reconstruct = replace(EVERYBODY.reconstruct, causal=replace(EVERYBODY.reconstruct.causal, lag=lag))
-    _, messages = through(coded, truth, Config(reconstruct=reconstruct))
+    _, messages = through(live_run, coded, truth, Config(reconstruct=reconstruct))
     last = messages[-1]
     assert last["time"] == pytest.approx((FRAMES - 1 - lag) / FPS, abs=1e-3)
     errors = [nearest(person, truth, FRAMES - 1 - lag)[1] for person in last["people"]]
@@ -198,8 +169,8 @@ def test_a_lag_is_that_of_everybody(coded, lag: int) -> None:
     assert max(errors) < 0.03
 
 
-def test_what_is_shown_holds_everybody(coded) -> None:
-    run, _ = through(coded, several(3))
+def test_what_is_shown_holds_everybody(live_run, coded) -> None:
+    run, _ = through(live_run, coded, several(3))
     poses = poses3d_of(run.newest, COCO_18, RIG)
     assert poses.xyz.shape[1] == 3
     assert poses.person_id.tolist() == [person.number for person in run.newest.people]

@@ -17,9 +17,7 @@ from mv3d.config import Config
 from mv3d.data.skeletons import COCO_18
 from mv3d.errors import ConfigError
 from mv3d.live.browser import browser_address, show_in_browser
-from mv3d.live.config import LiveConfig
 from mv3d.live.following import OnePerson
-from mv3d.live.run import LiveRun
 from mv3d.live.senders import UdpSender, WebSocketSender
 from mv3d.synthetic.performer import standing_person
 from mv3d.synthetic.rigs import camera_ring
@@ -28,31 +26,6 @@ from mv3d.viz.live_page import LivePage
 SIZE, FPS, FRAMES = (320, 200), 10.0, 12
 RIG = camera_ring(4, size=SIZE, focal=190.0, seed=3)
 INFO = SourceInfo("image", SIZE, FPS)
-
-
-class NoFeed:
-    """Nothing is read: the test hands frame sets in."""
-
-    active = True
-
-    def start(self) -> float:
-        return 0.0
-
-    def stop(self) -> None:
-        self.active = False
-
-
-class Kept:
-    """Keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict] = []
-
-    def send(self, message: str) -> None:
-        self.messages.append(json.loads(message))
-
-    def close(self) -> None:
-        pass
 
 
 class Clock:
@@ -65,12 +38,12 @@ class Clock:
         return self.now
 
 
-def staged_run(staged_estimator, truth, config: Config | None = None):
-    clock, kept = Clock(), Kept()
+def staged_run(live_run, staged_estimator, truth, config: Config | None = None):
+    clock = Clock()
     frames = LiveFrames([LiveCamera(c.name, INFO, 8, clock) for c in RIG], LiveFramesConfig(), clock)
     config = config or Config()
     follower = OnePerson(RIG, staged_estimator(RIG, truth, None), config)
-    return LiveRun(RIG, follower, frames, NoFeed(), [kept], LiveConfig(), clock), kept, clock
+    return *live_run(RIG, follower, frames, clock), clock
 
 
 def frame_set(coded, frame: int, complete: float, without: int | None = None) -> FrameSet:
@@ -79,9 +52,9 @@ def frame_set(coded, frame: int, complete: float, without: int | None = None) ->
     return FrameSet(frame / FPS, complete, images, np.zeros(len(RIG)), trouble)
 
 
-def test_skeletons_come_out_and_a_camera_that_stops_is_named(staged_estimator, coded) -> None:
+def test_skeletons_come_out_and_a_camera_that_stops_is_named(live_run, staged_estimator, coded) -> None:
     truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
-    run, kept, clock = staged_run(staged_estimator, truth)
+    run, kept, clock = staged_run(live_run, staged_estimator, truth)
     for frame in range(FRAMES):
         run.take(frame_set(coded, frame, clock.now, 1 if 3 <= frame < 8 else None))
     assert [m["frame"] for m in kept.messages] == list(range(FRAMES))
@@ -105,11 +78,11 @@ def test_the_first_set_is_looked_at_once_more_than_the_next(staged_estimator, co
     assert [frame for frame, _ in estimator.crops] == [0, 1]
 
 
-def test_latency_counts_from_the_last_frame_of_the_set_also_with_a_lag(staged_estimator, coded) -> None:
+def test_latency_counts_from_the_last_frame_of_the_set_also_with_a_lag(live_run, staged_estimator, coded) -> None:
     truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
     config = Config()
     config = type(config)(reconstruct=_with_lag(config, 2))
-    run, kept, clock = staged_run(staged_estimator, truth, config)
+    run, kept, clock = staged_run(live_run, staged_estimator, truth, config)
     completed = []
     for frame in range(6):
         completed.append(clock.now)
@@ -127,9 +100,9 @@ def _with_lag(config: Config, lag: int):
     return replace(config.reconstruct, causal=replace(config.reconstruct.causal, lag=lag))
 
 
-def test_nobody_in_view_is_said(staged_estimator, coded) -> None:
+def test_nobody_in_view_is_said(live_run, staged_estimator, coded) -> None:
     truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
-    run, kept, clock = staged_run(lambda *a: staged_estimator(*a, absent=frozenset(range(FRAMES))), truth)
+    run, kept, clock = staged_run(live_run, lambda *a: staged_estimator(*a, absent=frozenset(range(FRAMES))), truth)
     run.take(frame_set(coded, 0, clock.now))
     assert kept.messages[0]["people"] == []
     assert run.status.joints == 0
@@ -217,10 +190,10 @@ class Files:
         pass
 
 
-def test_a_page_shows_what_was_found_and_ends_with_the_run(staged_estimator, coded, monkeypatch) -> None:
+def test_a_page_shows_what_was_found_and_ends_with_the_run(live_run, staged_estimator, coded, monkeypatch) -> None:
     pytest.importorskip("viser")
     truth = standing_person((0.0, 0.0), 0.5, FRAMES, fps=FPS, skeleton=COCO_18, seed=1)
-    run, _, clock = staged_run(staged_estimator, truth)
+    run, _, clock = staged_run(live_run, staged_estimator, truth)
     run.take(frame_set(coded, 0, clock.now))
     monkeypatch.setattr(run, "_feed", Files())
     pages = []
